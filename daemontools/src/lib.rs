@@ -1,0 +1,1 @@
+//! Supervision and logging: the cores of the programs in `src/bin`.

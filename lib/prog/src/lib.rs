@@ -1,0 +1,1 @@
+//! What a program is: arguments, diagnostics, the chain.

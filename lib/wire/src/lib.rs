@@ -1,0 +1,1 @@
+//! Byte formats that need no I/O and belong to no single package.

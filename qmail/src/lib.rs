@@ -1,0 +1,1 @@
+//! The mail system: the cores of the programs in `src/bin`.

@@ -1,0 +1,1 @@
+//! Private roots, originals and transcripts for the tests.

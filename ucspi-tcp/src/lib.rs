@@ -1,0 +1,1 @@
+//! TCP servers and clients by the UCSPI: the cores of the programs in `src/bin`.
