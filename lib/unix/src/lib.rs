@@ -1,1 +1,21 @@
 //! What the kernel offers us, as safe types.
+//!
+//! The only crate of the workspace that contains `unsafe`. Every process of ours has one thread,
+//! forever: that fact is what several functions here rest on ([`process::fork`] above all).
+
+pub mod clock;
+pub mod dir;
+pub mod errno;
+pub mod fd;
+pub mod fifo;
+pub mod file;
+pub mod image;
+pub mod limit;
+pub mod poll;
+pub mod process;
+pub mod signal;
+pub mod socket;
+pub mod timed;
+pub mod user;
+
+pub use nix::unistd::{Gid, Pid, Uid};

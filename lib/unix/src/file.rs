@@ -1,0 +1,137 @@
+//! Lock, sync, and `Replacement`: write aside, sync, rename.
+#![expect(unsafe_code, reason = "sync_file_range(2) has no safe wrapper")]
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Waits for the exclusive lock (flock) on `file`; held as long as the open file is.
+pub fn lock(file: &File) -> io::Result<()> {
+    file.lock()
+}
+
+/// The exclusive lock (flock) on `file`, or at once `EAGAIN` if another holds it.
+pub fn try_lock(file: &File) -> io::Result<()> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::Error(error) => error,
+        TryLockError::WouldBlock => io::Error::from_raw_os_error(libc::EAGAIN),
+    })
+}
+
+/// Makes the names in directory `path` durable.
+///
+/// On Linux a link, rename or unlink may be undone by a power cut until this has returned.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Starts writing `fd`'s dirty pages to the disk without waiting, so that several files that are
+/// synced next wait together. Only speed depends on it, so an error does not matter.
+pub fn start_writing(fd: impl AsFd) {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: a system call without pointers.
+    unsafe { libc::sync_file_range(fd, 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+/// A new version of a file, written under another name and put in place whole.
+///
+/// Readers see the old contents or the new, never a part; after [`Replacement::commit`] the new
+/// contents survive a power cut. Dropped before that, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Replacement {
+    file: File,
+    aside: Option<PathBuf>,
+}
+
+impl Replacement {
+    /// Creates (or truncates) `aside` with `mode` less the umask. It must be on the file system of the
+    /// file to replace.
+    pub fn create(aside: &Path, mode: u32) -> io::Result<Replacement> {
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(aside)?;
+        Ok(Replacement { file, aside: Some(aside.to_owned()) })
+    }
+
+    /// The file being written.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Syncs, renames to `path`, and syncs the directory.
+    pub fn commit(self, path: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        self.rename(path)?;
+        match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
+            _ => sync_directory(Path::new(".")),
+        }
+    }
+
+    /// Renames to `path` without any sync: for state that need not survive a power cut.
+    pub fn rename(mut self, path: &Path) -> io::Result<()> {
+        match &self.aside {
+            Some(aside) => std::fs::rename(aside, path)?,
+            None => return Ok(()),
+        }
+        self.aside = None;
+        Ok(())
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if let Some(aside) = &self.aside {
+            let _ = std::fs::remove_file(aside); // nobody can be told, and the file is nobody's
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replacement_shows_whole_or_not_at_all() {
+        let dir = std::env::temp_dir().join(format!("unix-file-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let (path, aside) = (dir.join("file"), dir.join("file.tmp"));
+
+        let mut first = Replacement::create(&aside, 0o644).unwrap();
+        first.write_all(b"one").unwrap();
+        assert!(!path.exists());
+        first.commit(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+
+        let mut second = Replacement::create(&aside, 0o644).unwrap();
+        second.write_all(b"two").unwrap();
+        drop(second);
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        assert!(!aside.exists());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_lock_is_held_by_one() {
+        let path = std::env::temp_dir().join(format!("unix-lock-{}", std::process::id()));
+        let first = File::create(&path).unwrap();
+        let second = File::create(&path).unwrap();
+        lock(&first).unwrap();
+        assert_eq!(try_lock(&second).unwrap_err().raw_os_error(), Some(libc::EAGAIN));
+        drop(first);
+        try_lock(&second).unwrap();
+        std::fs::remove_file(&path).unwrap();
+    }
+}

@@ -1,0 +1,146 @@
+//! Signal dispositions; signals as a descriptor to poll.
+#![expect(unsafe_code, reason = "sigaction(2) has no safe wrapper")]
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+
+pub use nix::sys::signal::Signal;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, sigaction};
+
+use crate::{Pid, fd};
+
+/// Signals whose disposition this process has changed, as bits; reset in a child before exec.
+static CHANGED: AtomicU64 = AtomicU64::new(0);
+
+fn bit(signal: Signal) -> u64 {
+    1 << (signal as i32)
+}
+
+fn dispose(signal: Signal, handler: SigHandler) -> io::Result<()> {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: every handler given here is SIG_DFL, SIG_IGN or `leave`, and none of them touches
+    // memory that the interrupted code could be changing.
+    unsafe { sigaction(signal, &action) }?;
+    Ok(())
+}
+
+/// Gives `signal` its default action again.
+///
+/// The Rust runtime ignores SIGPIPE before `main`; the next program in a chain expects otherwise.
+pub fn default(signal: Signal) -> io::Result<()> {
+    dispose(signal, SigHandler::SigDfl)?;
+    CHANGED.fetch_and(!bit(signal), Ordering::Relaxed);
+    Ok(())
+}
+
+/// Ignores `signal` in this process; programs executed later get its default action back.
+pub fn ignore(signal: Signal) -> io::Result<()> {
+    dispose(signal, SigHandler::SigIgn)?;
+    CHANGED.fetch_or(bit(signal), Ordering::Relaxed);
+    Ok(())
+}
+
+/// Exit codes of [`exit_on`], by signal number; −1 for none.
+static LEAVING: [AtomicI32; 65] = [const { AtomicI32::new(-1) }; 65];
+
+extern "C" fn leave(signal: libc::c_int) {
+    let code = usize::try_from(signal)
+        .ok()
+        .and_then(|signal| LEAVING.get(signal))
+        .map_or(111, |code| code.load(Ordering::Relaxed));
+    // SAFETY: _exit is safe in a signal handler and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Ends this process at once with `code` when `signal` comes, wherever it is.
+pub fn exit_on(signal: Signal, code: u8) -> io::Result<()> {
+    if let Some(slot) = LEAVING.get(signal as usize) {
+        slot.store(i32::from(code), Ordering::Relaxed);
+    }
+    dispose(signal, SigHandler::Handler(leave))?;
+    CHANGED.fetch_or(bit(signal), Ordering::Relaxed);
+    Ok(())
+}
+
+/// Asks for SIGALRM after `seconds`; 0 cancels.
+pub fn alarm(seconds: u32) {
+    // SAFETY: alarm(2) touches no memory of ours.
+    unsafe { libc::alarm(seconds) };
+}
+
+/// Sends `signal` to one process.
+pub fn send(pid: Pid, signal: Signal) -> io::Result<()> {
+    Ok(nix::sys::signal::kill(pid, signal)?)
+}
+
+/// Sends `signal` to a process group.
+pub fn send_group(leader: Pid, signal: Signal) -> io::Result<()> {
+    Ok(nix::sys::signal::killpg(leader, signal)?)
+}
+
+/// The signals to give their default action back between a fork and an exec, as bits.
+pub(crate) fn changed() -> u64 {
+    CHANGED.load(Ordering::Relaxed)
+}
+
+/// Signals that arrive as bytes on a pipe instead of interrupting the program.
+#[derive(Debug)]
+pub struct Signals {
+    pipe: OwnedFd,
+    pending: Arc<AtomicU64>,
+}
+
+impl Signals {
+    /// Catches each of `signals` from now on; poll this value for reading, then [`Signals::drain`].
+    pub fn catch(signals: &[Signal]) -> io::Result<Signals> {
+        let (pipe, write) = fd::pipe()?;
+        fd::nonblocking(&pipe, true)?;
+        fd::nonblocking(&write, true)?;
+        let write = Arc::new(write);
+        let pending = Arc::new(AtomicU64::new(0));
+        for &signal in signals {
+            let (write, pending) = (Arc::clone(&write), Arc::clone(&pending));
+            let action = move || {
+                pending.fetch_or(bit(signal), Ordering::Relaxed);
+                // SAFETY: write(2) is safe in a handler; the pipe lives as long as this closure.
+                // A full pipe already wakes the reader, so the result does not matter.
+                unsafe { libc::write(write.as_raw_fd(), [0u8].as_ptr().cast(), 1) };
+            };
+            // SAFETY: the action only touches an atomic and calls write(2).
+            unsafe { signal_hook::low_level::register(signal as i32, action) }?;
+            CHANGED.fetch_or(bit(signal), Ordering::Relaxed);
+        }
+        Ok(Signals { pipe, pending })
+    }
+
+    /// The signals that came since the last call, each once, by number.
+    pub fn drain(&mut self) -> Vec<Signal> {
+        let mut bytes = [0; 64];
+        while fd::Direct(&self.pipe).read(&mut bytes).is_ok_and(|count| count > 0) {}
+        let pending = self.pending.swap(0, Ordering::Relaxed);
+        Signal::iterator().filter(|&signal| pending & bit(signal) != 0).collect()
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caught_signal_makes_the_descriptor_readable() {
+        let mut signals = Signals::catch(&[Signal::SIGUSR1, Signal::SIGUSR2]).unwrap();
+        nix::sys::signal::raise(Signal::SIGUSR2).unwrap();
+        nix::sys::signal::raise(Signal::SIGUSR2).unwrap();
+        assert!(crate::poll::until(&signals, false, None).unwrap());
+        assert_eq!(signals.drain(), [Signal::SIGUSR2]);
+        assert_eq!(signals.drain(), []);
+    }
+}

@@ -1,0 +1,139 @@
+//! Listening, connecting with a timeout, local and remote addresses.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+
+use crate::poll;
+
+/// The steps of [`listen`], each with an error message of its own in tcpserver.
+#[derive(Debug)]
+pub enum ListenError {
+    /// socket(2).
+    Create(io::Error),
+    /// bind(2), with `SO_REUSEADDR`.
+    Bind(io::Error),
+    /// listen(2).
+    Listen(io::Error),
+}
+
+/// A TCP socket that listens at `address`.
+///
+/// An IPv6 address takes IPv6 connections only if `v6_only`; otherwise `::` takes both families.
+pub fn listen(address: SocketAddr, backlog: i32, v6_only: bool) -> Result<OwnedFd, ListenError> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
+        .map_err(ListenError::Create)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(v6_only).map_err(ListenError::Bind)?;
+    }
+    socket.set_reuse_address(true).map_err(ListenError::Bind)?;
+    socket.bind(&address.into()).map_err(ListenError::Bind)?;
+    socket.listen(backlog).map_err(ListenError::Listen)?;
+    Ok(socket.into())
+}
+
+/// The next connection of `listener`, closed on exec, and where it comes from.
+pub fn accept(listener: &impl AsFd) -> io::Result<(OwnedFd, SocketAddr)> {
+    let (socket, address) = SockRef::from(listener).accept()?;
+    Ok((socket.into(), inet(&address)?))
+}
+
+/// Connects to `address`, from `local` if given, within `limit`. The socket is blocking.
+pub fn connect(
+    address: SocketAddr,
+    local: Option<SocketAddr>,
+    limit: Duration,
+) -> io::Result<OwnedFd> {
+    let deadline = Instant::now() + limit;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if let Some(local) = local {
+        socket.bind(&local.into())?;
+    }
+    socket.set_nonblocking(true)?;
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
+            if !poll::until(&socket, true, Some(deadline))? {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            if let Some(error) = socket.take_error()? {
+                return Err(error);
+            }
+        }
+        other => other?,
+    }
+    socket.set_nonblocking(false)?;
+    Ok(socket.into())
+}
+
+/// A UDP socket connected to `address`, so that only its answers are received.
+pub fn datagram(address: SocketAddr) -> io::Result<OwnedFd> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.connect(&address.into())?;
+    Ok(socket.into())
+}
+
+/// Our end of a connection.
+pub fn local_address(socket: &impl AsFd) -> io::Result<SocketAddr> {
+    inet(&SockRef::from(socket).local_addr()?)
+}
+
+/// The peer's end of a connection.
+pub fn remote_address(socket: &impl AsFd) -> io::Result<SocketAddr> {
+    inet(&SockRef::from(socket).peer_addr()?)
+}
+
+/// Sends small writes at once (`TCP_NODELAY`).
+pub fn no_delay(socket: &impl AsFd) -> io::Result<()> {
+    SockRef::from(socket).set_tcp_nodelay(true)
+}
+
+/// Removes the IP options, source routes among them, that the peer's SYN brought.
+pub fn clear_ip_options(socket: &impl AsFd) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    ip_options::clear(socket.as_fd().as_raw_fd())
+}
+
+mod ip_options {
+    #![expect(unsafe_code, reason = "IP_OPTIONS has no safe wrapper")]
+
+    pub(super) fn clear(socket: std::os::fd::RawFd) -> std::io::Result<()> {
+        // SAFETY: an empty option value: the kernel reads nothing.
+        let result = unsafe {
+            libc::setsockopt(socket, libc::IPPROTO_IP, libc::IP_OPTIONS, std::ptr::null(), 0)
+        };
+        if result < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+fn inet(address: &SockAddr) -> io::Result<SocketAddr> {
+    address.as_socket().ok_or_else(|| io::Error::from_raw_os_error(libc::EAFNOSUPPORT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_agree_on_their_addresses() {
+        let listener = listen("127.0.0.1:0".parse().unwrap(), 5, false).unwrap();
+        let at = local_address(&listener).unwrap();
+        let client = connect(at, None, Duration::from_secs(5)).unwrap();
+        let (server, from) = accept(&listener).unwrap();
+        assert_eq!(from, local_address(&client).unwrap());
+        assert_eq!(remote_address(&client).unwrap(), local_address(&server).unwrap());
+        clear_ip_options(&server).unwrap();
+        no_delay(&server).unwrap();
+    }
+
+    #[test]
+    fn nobody_listening_is_refused() {
+        let listener = listen("127.0.0.1:0".parse().unwrap(), 5, false).unwrap();
+        let at = local_address(&listener).unwrap();
+        drop(listener);
+        let error = connect(at, None, Duration::from_secs(5)).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ECONNREFUSED));
+    }
+}

@@ -1,0 +1,204 @@
+//! Accounts and groups by name or number.
+//!
+//! `/etc/passwd` and `/etc/group` are read here, because `getpwnam` in a static program crashes or
+//! knows only these files. A name that is absent is asked of `getent`, but only if
+//! `/etc/nsswitch.conf` names another source: that costs a process, so hosts without one pay nothing.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use crate::fd;
+use crate::image::{Image, search};
+use crate::process::{self, SpawnError};
+use crate::{Gid, Uid};
+
+/// An account, as in passwd(5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: Vec<u8>,
+    /// User number.
+    pub uid: Uid,
+    /// Number of the primary group.
+    pub gid: Gid,
+    /// Home directory.
+    pub home: PathBuf,
+    /// Login shell.
+    pub shell: PathBuf,
+}
+
+impl User {
+    /// The account called `name`, which is compared byte by byte.
+    pub fn from_name(name: &[u8]) -> io::Result<Option<User>> {
+        if name.is_empty() || name.iter().any(|byte| b":\n\0".contains(byte)) {
+            return Ok(None);
+        }
+        find(Path::new("/etc/passwd"), b"passwd", name, |line| {
+            User::parse(line).filter(|user| user.name == name)
+        })
+    }
+
+    /// The first account with number `uid`.
+    pub fn from_uid(uid: Uid) -> io::Result<Option<User>> {
+        let key = uid.to_string();
+        find(Path::new("/etc/passwd"), b"passwd", key.as_bytes(), |line| {
+            User::parse(line).filter(|user| user.uid == uid)
+        })
+    }
+
+    /// One line of passwd(5): `name:password:uid:gid:gecos:home:shell`, without the line end.
+    #[must_use]
+    pub fn parse(line: &[u8]) -> Option<User> {
+        let mut fields = line.split(|&byte| byte == b':');
+        let name = fields.next().filter(|name| !name.is_empty())?.to_vec();
+        let _password = fields.next()?;
+        let uid = Uid::from_raw(number(fields.next()?)?);
+        let gid = Gid::from_raw(number(fields.next()?)?);
+        let _gecos = fields.next()?;
+        let home = path(fields.next()?);
+        let shell = path(fields.next().unwrap_or_default());
+        Some(User { name, uid, gid, home, shell })
+    }
+}
+
+/// The number of the group called `name`.
+pub fn group(name: &[u8]) -> io::Result<Option<Gid>> {
+    if name.is_empty() || name.iter().any(|byte| b":\n\0".contains(byte)) {
+        return Ok(None);
+    }
+    find(Path::new("/etc/group"), b"group", name, |line| {
+        let mut fields = line.split(|&byte| byte == b':');
+        (fields.next()? == name).then_some(())?;
+        Some(Gid::from_raw(number(fields.nth(1)?)?))
+    })
+}
+
+/// The groups of /etc/group that list `user` as a member; `primary` first.
+pub fn groups_of(user: &[u8], primary: Gid) -> io::Result<Vec<Gid>> {
+    let mut found = vec![primary];
+    for line in read(Path::new("/etc/group"))?.split(|&byte| byte == b'\n') {
+        let mut fields = line.split(|&byte| byte == b':').skip(2);
+        let (Some(gid), Some(members)) = (fields.next().and_then(number), fields.next()) else {
+            continue;
+        };
+        let gid = Gid::from_raw(gid);
+        if members.split(|&byte| byte == b',').any(|member| member == user) && !found.contains(&gid)
+        {
+            found.push(gid);
+        }
+    }
+    Ok(found)
+}
+
+/// Looks through the lines of `file`, then asks getent for `key` if other sources are configured.
+fn find<T>(
+    file: &Path,
+    database: &[u8],
+    key: &[u8],
+    entry: impl Fn(&[u8]) -> Option<T>,
+) -> io::Result<Option<T>> {
+    let first = |text: &[u8]| text.split(|&byte| byte == b'\n').find_map(&entry);
+    if let Some(found) = first(&read(file)?) {
+        return Ok(Some(found));
+    }
+    if !has_other_sources(&read(Path::new("/etc/nsswitch.conf"))?, database) {
+        return Ok(None);
+    }
+    Ok(first(&getent(database, key)?))
+}
+
+/// The contents of `file`; nothing if it does not exist.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// True if nsswitch.conf(5) sends look-ups in `database` to more than local files.
+///
+/// `systemd` counts as local: it adds only accounts that exist while a service runs.
+fn has_other_sources(nsswitch: &[u8], database: &[u8]) -> bool {
+    nsswitch
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| line.split(|&byte| byte == b'#').next())
+        .filter_map(|line| line.trim_ascii().strip_prefix(database)?.strip_prefix(b":"))
+        .flat_map(|sources| sources.split(u8::is_ascii_whitespace))
+        .any(|source| {
+            !(source.is_empty()
+                || source.starts_with(b"[")
+                || [&b"files"[..], b"compat", b"systemd"].contains(&source))
+        })
+}
+
+/// What `getent DATABASE KEY` prints; nothing if the key is unknown.
+fn getent(database: &[u8], key: &[u8]) -> io::Result<Vec<u8>> {
+    let (output, end) = fd::pipe()?;
+    let word = |bytes: &[u8]| std::ffi::CString::new(bytes).map_err(io::Error::from);
+    let image = Image {
+        candidates: search("/usr/bin/getent".as_ref(), b"")?,
+        argv: vec![word(b"getent")?, word(b"--")?, word(database)?, word(key)?],
+        descriptors: vec![(1, end)],
+        ..Image::default()
+    };
+    let child = process::spawn(&image).map_err(|error| match error {
+        SpawnError::Enter(failure) => io::Error::from(failure.errno),
+        SpawnError::Fork(errno) => io::Error::from(errno),
+    })?;
+    drop(image); // our copy of the writing end
+    let mut text = Vec::new();
+    File::from(output).read_to_end(&mut text)?;
+    match child.wait()?.code() {
+        Some(0) => Ok(text),
+        Some(2) => Ok(Vec::new()), // getent(1): the key could not be found
+        _ => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+    }
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from_vec(bytes.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_an_account() {
+        let root = User::from_name(b"root").unwrap().unwrap();
+        assert!(root.uid.is_root());
+        assert_eq!(User::from_uid(root.uid).unwrap().unwrap(), root);
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_is_no_account() {
+        assert_eq!(User::from_name(b"no such account").unwrap(), None);
+        assert_eq!(User::from_name(b"root:x").unwrap(), None);
+        assert_eq!(User::from_name(b"").unwrap(), None);
+    }
+
+    #[test]
+    fn a_line_of_passwd_is_read() {
+        let user = User::parse(b"alias:x:7790:2108::/var/qmail/alias:/bin/true").unwrap();
+        assert_eq!((user.uid.as_raw(), user.gid.as_raw()), (7790, 2108));
+        assert_eq!(user.home, Path::new("/var/qmail/alias"));
+        assert_eq!(User::parse(b"broken:x:abc:1::/:/"), None);
+        assert_eq!(User::parse(b""), None);
+    }
+
+    #[test]
+    fn only_sources_beyond_files_cost_a_process() {
+        assert!(!has_other_sources(b"passwd: files systemd\ngroup: files\n", b"passwd"));
+        assert!(has_other_sources(b"passwd: files ldap\n", b"passwd"));
+        assert!(!has_other_sources(b"passwd: files # ldap\n", b"passwd"));
+        assert!(!has_other_sources(b"group: files ldap\n", b"passwd"));
+        assert!(!has_other_sources(b"passwd: files [NOTFOUND=return]\n", b"passwd"));
+    }
+}
