@@ -1,1 +1,8 @@
 //! Byte formats that need no I/O and belong to no single package.
+
+pub mod date;
+pub mod decimal;
+pub mod ip;
+pub mod netstring;
+pub mod text;
+pub mod ucspi;
