@@ -1,13 +1,17 @@
 //! Operations relative to an open directory.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode};
 use nix::unistd::UnlinkatFlags;
+
+const BASE: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
 /// An open directory; names are looked up in it wherever it has been moved to.
 #[derive(Debug)]
@@ -24,6 +28,34 @@ impl Dir {
     pub fn open_dir(&self, name: &Path) -> io::Result<Dir> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         Ok(Dir(nix::fcntl::openat(&self.0, name, flags, Mode::empty())?))
+    }
+
+    /// Opens a directory in this one to look up names in: neither it nor `self` need be readable, and
+    /// it can be neither listed nor synced.
+    pub fn base(&self, name: &Path) -> io::Result<Dir> {
+        Ok(Dir(nix::fcntl::openat(&self.0, name, BASE, Mode::empty())?))
+    }
+
+    /// As [`Dir::base`], for a path from the working directory.
+    pub fn base_at(path: &Path) -> io::Result<Dir> {
+        Ok(Dir(nix::fcntl::open(path, BASE, Mode::empty())?))
+    }
+
+    /// The names in the directory `name` of this one, `.` and `..` left out; `.` is this one itself.
+    pub fn entries(&self, name: &Path) -> io::Result<Entries> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let dir = nix::dir::Dir::openat(&self.0, name, flags, Mode::empty())?;
+        Ok(Entries(dir.into_iter()))
+    }
+
+    /// Opens an existing file for writing, without waiting: a fifo that nobody reads gives `ENXIO`.
+    pub fn open_to_write(&self, name: &Path) -> io::Result<File> {
+        self.open_with(name, OFlag::O_WRONLY | OFlag::O_NONBLOCK, 0)
+    }
+
+    /// Opens the reading end of a fifo, without waiting for a writer; reads do not wait either.
+    pub fn open_fifo(&self, name: &Path) -> io::Result<File> {
+        self.open_with(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK, 0)
     }
 
     /// Opens a file for reading.
@@ -79,7 +111,51 @@ impl AsFd for Dir {
     }
 }
 
+/// The names in a directory, in no order.
+#[derive(Debug)]
+pub struct Entries(nix::dir::OwningIter);
+
+impl Iterator for Entries {
+    type Item = io::Result<OsString>;
+
+    fn next(&mut self) -> Option<io::Result<OsString>> {
+        loop {
+            match self.0.next()? {
+                Err(error) => return Some(Err(error.into())),
+                Ok(entry) if [&b"."[..], b".."].contains(&entry.file_name().to_bytes()) => {}
+                Ok(entry) => {
+                    return Some(Ok(OsStr::from_bytes(entry.file_name().to_bytes()).to_owned()));
+                }
+            }
+        }
+    }
+}
+
 /// Changes the working directory to an open one.
 pub fn change_to(dir: &Dir) -> io::Result<()> {
     Ok(nix::unistd::fchdir(&dir.0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn a_base_finds_names_and_lists_directories() {
+        let path = std::env::temp_dir().join(format!("unix-dir-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        let base = Dir::base_at(&path).unwrap();
+        base.make_dir(Path::new("sub"), 0o700).unwrap();
+        let sub = base.base(Path::new("sub")).unwrap();
+        sub.create_new(Path::new("a"), 0o600).unwrap().write_all(b"x").unwrap();
+        sub.link(Path::new("a"), &base, Path::new("b")).unwrap();
+        let mut text = String::new();
+        base.open_file(Path::new("b")).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "x");
+        let mut names: Vec<_> = base.entries(Path::new(".")).unwrap().map(Result::unwrap).collect();
+        names.sort();
+        assert_eq!(names, ["b", "sub"]);
+        std::fs::remove_dir_all(&path).unwrap();
+    }
 }

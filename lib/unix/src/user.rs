@@ -64,6 +64,25 @@ impl User {
     }
 }
 
+/// The numbers of several accounts, in one reading of /etc/passwd; `None` for one that is not there.
+pub fn numbers<const N: usize>(names: [&[u8]; N]) -> io::Result<[Option<Uid>; N]> {
+    let mut found = [None; N];
+    for line in read(Path::new("/etc/passwd"))?.split(|&byte| byte == b'\n') {
+        let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+        for (uid, _) in found
+            .iter_mut()
+            .zip(names)
+            .filter(|(uid, wanted)| uid.is_none() && !wanted.is_empty() && *wanted == name)
+        {
+            *uid = User::parse(line).map(|user| user.uid);
+        }
+    }
+    for (uid, name) in found.iter_mut().zip(names).filter(|(uid, _)| uid.is_none()) {
+        *uid = User::from_name(name)?.map(|user| user.uid);
+    }
+    Ok(found)
+}
+
 /// The number of the group called `name`.
 pub fn group(name: &[u8]) -> io::Result<Option<Gid>> {
     if name.is_empty() || name.iter().any(|byte| b":\n\0".contains(byte)) {
@@ -182,6 +201,12 @@ mod tests {
         assert_eq!(User::from_name(b"no such account").unwrap(), None);
         assert_eq!(User::from_name(b"root:x").unwrap(), None);
         assert_eq!(User::from_name(b"").unwrap(), None);
+    }
+
+    #[test]
+    fn several_numbers_come_from_one_reading() {
+        let [nobody, root] = numbers([b"no such account", b"root"]).unwrap();
+        assert_eq!((nobody, root.map(Uid::as_raw)), (None, Some(0)));
     }
 
     #[test]
