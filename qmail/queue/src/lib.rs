@@ -1,1 +1,7 @@
-//! The mail queue on disk.
+//! The mail queue on disk: all that runs as the queue's owner, and what others need to read the queue.
+//!
+//! Formats and states are told in `doc/queue.md`.
+
+pub mod home;
+pub mod path;
+pub mod record;

@@ -1,0 +1,188 @@
+//! Where the host lives and who its accounts are: what is fixed when the programs are built.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use unix::errno::Errno;
+use unix::user::{self, User};
+use unix::{Gid, Uid, process};
+
+/// The home of the host, unless `$QMAILHOME` names another.
+pub const HOME: &str = default(option_env!("QMAIL_HOME"), "/var/qmail");
+
+/// How many subdirectories `mess/`, `info/`, `local/` and `remote/` have.
+pub const SPLIT: u64 = number(default(option_env!("QMAIL_SPLIT"), "23"));
+
+const fn default(given: Option<&'static str>, usual: &'static str) -> &'static str {
+    match given {
+        Some(given) => given,
+        None => usual,
+    }
+}
+
+/// A number that is not positive, or not a number, does not build.
+const fn number(digits: &'static str) -> u64 {
+    match u64::from_str_radix(digits, 10) {
+        Ok(number) if number > 0 => number,
+        _ => panic!("QMAIL_SPLIT is no positive number"),
+    }
+}
+
+/// An account of the mail system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// Whom addresses belong to that belong to nobody else.
+    Alias,
+    /// The network daemons.
+    Daemon,
+    /// The loggers.
+    Log,
+    /// The program that reads the password file.
+    Passwd,
+    /// The owner of the queue.
+    Queue,
+    /// The programs that talk to other hosts.
+    Remote,
+    /// The queue manager.
+    Send,
+}
+
+impl Account {
+    /// Its login name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Account::Alias => default(option_env!("QMAIL_USER_ALIAS"), "alias"),
+            Account::Daemon => default(option_env!("QMAIL_USER_DAEMON"), "qmaild"),
+            Account::Log => default(option_env!("QMAIL_USER_LOG"), "qmaill"),
+            Account::Passwd => default(option_env!("QMAIL_USER_PASSWD"), "qmailp"),
+            Account::Queue => default(option_env!("QMAIL_USER_QUEUE"), "qmailq"),
+            Account::Remote => default(option_env!("QMAIL_USER_REMOTE"), "qmailr"),
+            Account::Send => default(option_env!("QMAIL_USER_SEND"), "qmails"),
+        }
+    }
+}
+
+/// A group of the mail system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// For processes that need no file of the mail system.
+    Nofiles,
+    /// For those that share the queue.
+    Qmail,
+}
+
+impl Group {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Group::Nofiles => default(option_env!("QMAIL_GROUP_NOFILES"), "nofiles"),
+            Group::Qmail => default(option_env!("QMAIL_GROUP_QMAIL"), "qmail"),
+        }
+    }
+}
+
+/// The host that this process works for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// Its directory, which holds `bin`, `control`, `queue` and the rest.
+    pub path: PathBuf,
+    /// True if `$QMAILHOME` named it. Every account of such a host is the caller's.
+    pub private: bool,
+}
+
+impl Home {
+    /// `$QMAILHOME`, unless the kernel gave this process rights that its caller has not; [`HOME`]
+    /// otherwise.
+    #[must_use]
+    pub fn find() -> Home {
+        Home::chosen(std::env::var_os("QMAILHOME"), process::is_privileged_by_file())
+    }
+
+    fn chosen(named: Option<OsString>, privileged: bool) -> Home {
+        match named {
+            Some(path) if !privileged => Home { path: path.into(), private: true },
+            _ => Home { path: HOME.into(), private: false },
+        }
+    }
+
+    /// A path below the home.
+    #[must_use]
+    pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The queue's directory.
+    #[must_use]
+    pub fn queue(&self) -> PathBuf {
+        self.join("queue")
+    }
+
+    /// The number of `account`; `ENOENT` if it does not exist.
+    pub fn uid(&self, account: Account) -> io::Result<Uid> {
+        let [uid] = self.uids([account])?;
+        uid.ok_or_else(|| Errno::ENOENT.into())
+    }
+
+    /// The numbers of several accounts, in one reading of the account database; `None` for one that
+    /// does not exist.
+    pub fn uids<const N: usize>(&self, accounts: [Account; N]) -> io::Result<[Option<Uid>; N]> {
+        if self.private {
+            return Ok([Some(Uid::current()); N]);
+        }
+        user::numbers(accounts.map(|account| account.name().as_bytes()))
+    }
+
+    /// The number of `group`; `ENOENT` if it does not exist.
+    pub fn gid(&self, group: Group) -> io::Result<Gid> {
+        if self.private {
+            return Ok(Gid::current());
+        }
+        user::group(group.name().as_bytes())?.ok_or_else(|| Errno::ENOENT.into())
+    }
+
+    /// The account that addresses without another owner belong to; `None` if it does not exist.
+    ///
+    /// In a private home that is the caller, with `alias/` below the home as home directory.
+    pub fn alias(&self) -> io::Result<Option<User>> {
+        if !self.private {
+            return User::from_name(Account::Alias.name().as_bytes());
+        }
+        Ok(Some(User {
+            name: Account::Alias.name().into(),
+            uid: Uid::current(),
+            gid: Gid::current(),
+            home: self.join("alias"),
+            shell: PathBuf::from(OsStr::new("/bin/false")),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_privileged_program_does_not_look_at_the_environment() {
+        let home = Home::chosen(Some("/tmp/evil".into()), true);
+        assert_eq!(home, Home { path: "/var/qmail".into(), private: false });
+    }
+
+    #[test]
+    fn the_environment_names_a_private_home() {
+        let home = Home::chosen(Some("/home/me/try".into()), false);
+        assert_eq!(home, Home { path: "/home/me/try".into(), private: true });
+        assert_eq!(home.queue(), Path::new("/home/me/try/queue"));
+    }
+
+    #[test]
+    fn every_account_of_a_private_home_is_the_callers() {
+        let home = Home { path: "/home/me/try".into(), private: true };
+        assert_eq!(home.uid(Account::Queue).unwrap(), Uid::current());
+        assert_eq!(home.gid(Group::Qmail).unwrap(), Gid::current());
+        let alias = home.alias().unwrap().unwrap();
+        assert_eq!((alias.uid, alias.home), (Uid::current(), "/home/me/try/alias".into()));
+    }
+}
