@@ -4,8 +4,13 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// Opens `path` for reading; a fifo there is not waited for.
+pub fn open_read(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
 
 /// Waits for the exclusive lock (flock) on `file`; held as long as the open file is.
 pub fn lock(file: &File) -> io::Result<()> {
@@ -51,6 +56,26 @@ impl Replacement {
     pub fn create(aside: &Path, mode: u32) -> io::Result<Replacement> {
         let file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(aside)?;
+        Ok(Replacement { file, aside: Some(aside.to_owned()) })
+    }
+
+    /// As [`Replacement::create`] for a name that others know: a symbolic link there is not followed
+    /// (`ELOOP`), and a file that another replacement is writing is left alone (`EAGAIN`).
+    pub fn exclusive(aside: &Path, mode: u32) -> io::Result<Replacement> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(mode)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(aside)?;
+        try_lock(&file)?;
+        // Between open and lock its writer may have moved it to its place.
+        let (ours, named) = (file.metadata()?, std::fs::symlink_metadata(aside)?);
+        if (ours.dev(), ours.ino()) != (named.dev(), named.ino()) || !ours.is_file() {
+            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        }
+        file.set_len(0)?;
         Ok(Replacement { file, aside: Some(aside.to_owned()) })
     }
 
@@ -120,6 +145,22 @@ mod tests {
         drop(second);
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
         assert!(!aside.exists());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn an_exclusive_replacement_is_made_once() {
+        let dir = std::env::temp_dir().join(format!("unix-exclusive-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let (aside, link) = (dir.join("tmp"), dir.join("link"));
+        std::fs::write(&aside, "left by a crash").unwrap();
+        let first = Replacement::exclusive(&aside, 0o644).unwrap();
+        let error = |path| Replacement::exclusive(path, 0o644).unwrap_err().raw_os_error();
+        assert_eq!(error(&aside), Some(libc::EAGAIN));
+        std::os::unix::fs::symlink(&aside, &link).unwrap();
+        assert_eq!(error(&link), Some(libc::ELOOP));
+        first.commit(&dir.join("file")).unwrap();
+        assert_eq!(std::fs::read(dir.join("file")).unwrap(), b"");
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
