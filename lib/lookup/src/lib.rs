@@ -1,1 +1,3 @@
 //! Questions that others answer.
+
+pub mod cdb;
