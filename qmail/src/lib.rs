@@ -1,1 +1,4 @@
 //! The mail system: the cores of the programs in `src/bin`.
+
+pub mod control;
+pub mod domains;

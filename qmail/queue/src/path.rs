@@ -6,6 +6,8 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use wire::decimal;
+
 use crate::home::SPLIT;
 
 /// A message: the inode number of its file in `mess/`, which is also that file's name.
@@ -18,15 +20,7 @@ impl MessageId {
     /// The number that a file name is, if it is nothing but decimal digits and fits.
     #[must_use]
     pub fn parse(name: &[u8]) -> Option<MessageId> {
-        if name.is_empty() {
-            return None;
-        }
-        name.iter()
-            .try_fold(0u64, |sum, digit| {
-                let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-                sum.checked_mul(10)?.checked_add(digit)
-            })
-            .map(MessageId)
+        decimal::parse(name).map(MessageId)
     }
 
     /// Which of the subdirectories of a split area holds this message.

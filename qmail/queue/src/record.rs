@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead};
 
+use wire::decimal;
+
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record<'a> {
@@ -55,10 +57,7 @@ fn put(to: &mut Vec<u8>, letter: u8, value: &[u8]) {
 }
 
 fn leading_number(digits: &[u8]) -> u64 {
-    digits
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .fold(0u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
+    decimal::scan(digits).map_or(0, |(number, _)| number)
 }
 
 /// What ends a file of records early.
