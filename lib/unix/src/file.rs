@@ -12,6 +12,13 @@ pub fn open_read(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
 }
 
+/// Opens `path` for appending, created with mode 0600 (less the umask) if it is not there; a fifo
+/// that nobody reads is not waited for.
+pub fn open_append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
 /// Waits for the exclusive lock (flock) on `file`; held as long as the open file is.
 pub fn lock(file: &File) -> io::Result<()> {
     file.lock()
