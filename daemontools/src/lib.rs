@@ -1,1 +1,4 @@
 //! Supervision and logging: the cores of the programs in `src/bin`.
+
+pub mod envdir;
+pub mod limits;
