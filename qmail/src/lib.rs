@@ -2,3 +2,4 @@
 
 pub mod control;
 pub mod domains;
+pub mod submit;
