@@ -2,3 +2,4 @@
 
 pub mod envdir;
 pub mod limits;
+pub mod tai;
