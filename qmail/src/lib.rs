@@ -1,5 +1,7 @@
 //! The mail system: the cores of the programs in `src/bin`.
 
+pub mod addr;
 pub mod control;
 pub mod domains;
+pub mod inject;
 pub mod submit;
