@@ -13,6 +13,7 @@ pub mod image;
 pub mod limit;
 pub mod poll;
 pub mod process;
+pub mod random;
 pub mod signal;
 pub mod socket;
 pub mod timed;

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::MsgFlags;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::poll;
@@ -68,6 +69,36 @@ pub fn connect(
     Ok(socket.into())
 }
 
+/// Begins to connect to `address` and does not wait. The socket is non-blocking; once it is
+/// writable, [`error`] says whether it is connected.
+pub fn begin_connect(address: SocketAddr, local: Option<SocketAddr>) -> io::Result<OwnedFd> {
+    let kind = Type::STREAM.nonblocking();
+    let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
+    if let Some(local) = local {
+        socket.bind(&local.into())?;
+    }
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+        other => other?,
+    }
+    Ok(socket.into())
+}
+
+/// The error that waits at a socket, which is thereby taken off it.
+pub fn error(socket: &impl AsFd) -> io::Result<()> {
+    match SockRef::from(socket).take_error()? {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// Receives a datagram into `buffer` if there is one (`EAGAIN` if not), and gives its length; what
+/// does not fit is dropped.
+pub fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT;
+    Ok(nix::sys::socket::recv(socket.as_fd().as_raw_fd(), buffer, flags)?)
+}
+
 /// A UDP socket connected to `address`, so that only its answers are received.
 pub fn datagram(address: SocketAddr) -> io::Result<OwnedFd> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
@@ -92,7 +123,6 @@ pub fn no_delay(socket: &impl AsFd) -> io::Result<()> {
 
 /// Removes the IP options, source routes among them, that the peer's SYN brought.
 pub fn clear_ip_options(socket: &impl AsFd) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
     ip_options::clear(socket.as_fd().as_raw_fd())
 }
 
