@@ -1,3 +1,4 @@
 //! Questions that others answer.
 
 pub mod cdb;
+pub mod resolver;
