@@ -2,6 +2,12 @@
 //!
 //! Formats and states are told in `doc/queue.md`.
 
+pub mod deposit;
+pub mod disk;
 pub mod home;
 pub mod path;
 pub mod record;
+pub mod state;
+pub mod sweep;
+pub mod trigger;
+pub mod walk;

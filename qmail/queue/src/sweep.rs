@@ -1,0 +1,152 @@
+//! What qmail-clean and the cleanup of old files may remove.
+
+use crate::disk::Disk;
+use crate::path::{Area, MessageId, Name};
+
+/// Age in seconds, of the last access, at which a file that belongs to no message is removed.
+///
+/// More than the day that qmail-queue gives itself: such a file has no process any more.
+pub const OSSIFIED: i64 = 129_600;
+
+/// Requests between two cleanups of `pid/`.
+pub const REQUESTS_PER_CLEANUP: u32 = 31;
+
+/// The longest request, with its zero byte.
+pub const LONGEST_REQUEST: usize = 100;
+
+/// The shortest: five letters, a digit, a zero byte.
+const SHORTEST_REQUEST: usize = 7;
+
+/// What qmail-send asks qmail-clean for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// `foop/N`: the message is done with; remove what is left of it.
+    Message(MessageId),
+    /// `todo/N`: the message is preprocessed; remove its envelope.
+    Envelope(MessageId),
+}
+
+impl Request {
+    /// Reads a request, which ends before its zero byte. Anything else is refused as a whole.
+    #[must_use]
+    pub fn parse(line: &[u8]) -> Option<Request> {
+        if !(SHORTEST_REQUEST..=LONGEST_REQUEST).contains(&(line.len() + 1)) {
+            return None;
+        }
+        match line.split_at_checked(5)? {
+            (b"foop/", id) => MessageId::parse(id).map(Request::Message),
+            (b"todo/", id) => MessageId::parse(id).map(Request::Envelope),
+            _ => None,
+        }
+    }
+
+    /// The request as qmail-send writes it, zero byte included.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        match self {
+            Request::Message(id) => format!("foop/{id}\0").into_bytes(),
+            Request::Envelope(id) => format!("todo/{id}\0").into_bytes(),
+        }
+    }
+
+    /// What is to be unlinked, in this order. A file that does not exist is as good as removed.
+    #[must_use]
+    pub fn names(self) -> [Name; 2] {
+        match self {
+            Request::Message(id) => [Area::Intd.of(id), Area::Mess.of(id)],
+            Request::Envelope(id) => [Area::Intd.of(id), Area::Todo.of(id)],
+        }
+    }
+
+    /// Does it; stops at a file that cannot be removed.
+    pub fn perform<D: Disk>(self, disk: &mut D) -> Result<(), D::Error> {
+        for name in self.names() {
+            if let Err(error) = disk.unlink(&name) {
+                // Only a file that is still there is a failure.
+                if !matches!(disk.exists(&name), Ok(false)) {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What qmail-clean answers to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `x`: that was no request, and nothing was done.
+    Misunderstood,
+    /// `!`: a file could not be removed.
+    Failed,
+    /// `+`: done.
+    Done,
+}
+
+impl Answer {
+    /// The byte that is written.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        match self {
+            Answer::Misunderstood => b'x',
+            Answer::Failed => b'!',
+            Answer::Done => b'+',
+        }
+    }
+}
+
+/// Answers a request, which ends before its zero byte: exactly one answer to each.
+pub fn answer<D: Disk>(disk: &mut D, line: &[u8]) -> Answer {
+    match Request::parse(line).map(|request| request.perform(disk)) {
+        None => Answer::Misunderstood,
+        Some(Err(_)) => Answer::Failed,
+        Some(Ok(())) => Answer::Done,
+    }
+}
+
+/// True if a file last accessed at `accessed` has been left alone for [`OSSIFIED`] at `now`.
+#[must_use]
+pub const fn is_ossified(accessed: i64, now: i64) -> bool {
+    now >= accessed.saturating_add(OSSIFIED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_as_a_whole() {
+        assert_eq!(Request::parse(b"foop/12"), Some(Request::Message(MessageId(12))));
+        assert_eq!(Request::parse(b"todo/0"), Some(Request::Envelope(MessageId(0))));
+        for wrong in ["foop/", "foop/12x", "foop/-1", "mess/12", "foop12345", "foop/1/2", ""] {
+            assert_eq!(Request::parse(wrong.as_bytes()), None, "{wrong}");
+        }
+        assert_eq!(
+            Request::parse(&[b"foop/".as_slice(), &[b'0'; 94]].concat()),
+            Some(Request::Message(MessageId(0)))
+        );
+        assert_eq!(Request::parse(&[b"foop/".as_slice(), &[b'0'; 95]].concat()), None);
+    }
+
+    #[test]
+    fn what_qmail_send_writes_is_read_back() {
+        for request in [Request::Message(MessageId(421)), Request::Envelope(MessageId(7))] {
+            let bytes = request.to_bytes();
+            assert_eq!(Request::parse(bytes.strip_suffix(&[0]).unwrap()), Some(request));
+        }
+    }
+
+    #[test]
+    fn the_envelope_under_construction_goes_first() {
+        let names = Request::Envelope(MessageId(421)).names().map(|name| name.to_string());
+        assert_eq!(names, ["intd/421", "todo/421"]);
+        let names = Request::Message(MessageId(421)).names().map(|name| name.to_string());
+        assert_eq!(names, ["intd/421", "mess/7/421"]);
+    }
+
+    #[test]
+    fn a_file_is_old_after_a_day_and_a_half() {
+        assert!(!is_ossified(1000, 1000 + 129_599));
+        assert!(is_ossified(1000, 1000 + 129_600));
+    }
+}
