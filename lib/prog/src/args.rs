@@ -102,6 +102,12 @@ impl Args {
         Ok(Some(Opt { letter, value }))
     }
 
+    /// Drops the letters that are left of the current cluster: the attached value of an option that
+    /// may also stand without one.
+    pub fn end_cluster(&mut self) {
+        self.cluster.clear();
+    }
+
     /// Takes the next word if it holds option letters.
     fn next_cluster(&mut self) -> bool {
         match self.words.as_slice().first().map(|word| word.as_bytes()) {
