@@ -64,6 +64,11 @@ pub fn exit_on(signal: Signal, code: u8) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets every signal through that this process was started with blocked.
+pub fn unblock_all() -> io::Result<()> {
+    Ok(SigSet::all().thread_unblock()?)
+}
+
 /// Asks for SIGALRM after `seconds`; 0 cancels.
 pub fn alarm(seconds: u32) {
     // SAFETY: alarm(2) touches no memory of ours.

@@ -127,9 +127,9 @@ pub fn deposit<D: Disk>(
 
         disk.start_sync(&file);
         disk.start_sync(intd);
+        disk.sync_directory(&Area::Mess.of(id).parent()).map_err(|_| Refusal::Mess)?;
         disk.sync(intd).map_err(|_| Refusal::Write)?;
         disk.sync(&file).map_err(|_| Refusal::Write)?;
-        disk.sync_directory(&Area::Mess.of(id).parent()).map_err(|_| Refusal::Mess)?;
         disk.link(&Area::Intd.of(id), &Area::Todo.of(id)).map_err(|_| Refusal::Todo)
     })();
     if let Err(refusal) = written {

@@ -1,0 +1,90 @@
+//! qmail-queue — queue a mail message for delivery.
+//!
+//! Installed set-uid to the queue's owner: anybody may run it, with anything on its descriptors. It
+//! reads no argument and no environment variable but `$QMAILHOME` (and that only without set-uid),
+//! and says nothing: its exit code is all there is.
+
+use std::process::ExitCode;
+
+use prog::{Args, Exit, Program};
+use queue::deposit::{Origin, Refusal, Stamp, deposit};
+use queue::disk::{Queue, Unreachable};
+use queue::home::{Account, Home};
+use queue::trigger;
+use unix::signal::{self, Signal};
+use unix::{Uid, clock, fd, process};
+
+const QMAIL_QUEUE: Program = Program::new("qmail-queue", "").crash(Exit(81)).silent();
+
+/// A message that takes longer to arrive is given up: below the age at which what is left of it is
+/// swept away.
+const DAY: u32 = 86_400;
+
+fn main() -> ExitCode {
+    prog::main(QMAIL_QUEUE, run)
+}
+
+fn run(_: Args) -> Result<Exit, Refusal> {
+    process::umask(0o033);
+    let home = Home::find();
+    let mut queue = Queue::open(&home).map_err(|unreachable| match unreachable {
+        Unreachable::Home(_) => Refusal::Home,
+        Unreachable::Queue(_) => Refusal::Queue,
+    })?;
+    let uid = Uid::current();
+    let stamp = Stamp {
+        pid: process::id().as_raw().unsigned_abs(),
+        uid: uid.as_raw(),
+        origin: origin(&home, uid),
+        time: clock::wall().seconds,
+    };
+    set_signals().map_err(|_| Refusal::Internal)?;
+    signal::alarm(DAY);
+
+    // The envelope is read from descriptor 1, whatever that is called elsewhere.
+    deposit(&mut queue, &stamp, &mut fd::stdin(), &mut fd::stdout())?;
+    trigger::pull(queue.dir());
+    Ok(Exit::OK)
+}
+
+/// What is known about the caller. In a private home all accounts are one, so it is just a user;
+/// so it is where the accounts cannot be read, because mail is worth more than a word in a header.
+fn origin(home: &Home, uid: Uid) -> Origin {
+    if home.private {
+        return Origin::User;
+    }
+    let accounts = home.uids([Account::Alias, Account::Daemon, Account::Send]);
+    let origins = [Origin::Alias, Origin::Network, Origin::Bounce];
+    let known = accounts.into_iter().flatten().zip(origins).find(|&(known, _)| known == Some(uid));
+    known.map_or(Origin::User, |(_, origin)| origin)
+}
+
+/// A message is not given up because its sender's terminal went away. When time is up nothing is
+/// cleaned: qmail-send may already have the message.
+fn set_signals() -> std::io::Result<()> {
+    signal::unblock_all()?;
+    for ignored in [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGPIPE,
+        Signal::SIGPROF,
+        Signal::SIGQUIT,
+        Signal::SIGVTALRM,
+        Signal::SIGXCPU,
+        Signal::SIGXFSZ,
+    ] {
+        signal::ignore(ignored)?;
+    }
+    signal::exit_on(Signal::SIGALRM, 52)?;
+    for bug in [
+        Signal::SIGABRT,
+        Signal::SIGBUS,
+        Signal::SIGFPE,
+        Signal::SIGILL,
+        Signal::SIGSEGV,
+        Signal::SIGSYS,
+    ] {
+        signal::exit_on(bug, 81)?;
+    }
+    Ok(())
+}
