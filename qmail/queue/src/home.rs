@@ -120,10 +120,14 @@ impl Home {
         self.join("queue")
     }
 
-    /// The number of `account`; `ENOENT` if it does not exist.
-    pub fn uid(&self, account: Account) -> io::Result<Uid> {
-        let [uid] = self.uids([account])?;
-        uid.ok_or_else(|| Errno::ENOENT.into())
+    /// The numbers of accounts that must exist, in one reading of the account database; `ENOENT` if one
+    /// does not.
+    pub fn uid<const N: usize>(&self, accounts: [Account; N]) -> io::Result<[Uid; N]> {
+        let found = self.uids(accounts)?;
+        if found.contains(&None) {
+            return Err(Errno::ENOENT.into());
+        }
+        Ok(found.map(|uid| uid.unwrap_or(Uid::current())))
     }
 
     /// The numbers of several accounts, in one reading of the account database; `None` for one that
@@ -180,7 +184,7 @@ mod tests {
     #[test]
     fn every_account_of_a_private_home_is_the_callers() {
         let home = Home { path: "/home/me/try".into(), private: true };
-        assert_eq!(home.uid(Account::Queue).unwrap(), Uid::current());
+        assert_eq!(home.uid([Account::Queue]).unwrap(), [Uid::current()]);
         assert_eq!(home.gid(Group::Qmail).unwrap(), Gid::current());
         let alias = home.alias().unwrap().unwrap();
         assert_eq!((alias.uid, alias.home), (Uid::current(), "/home/me/try/alias".into()));
