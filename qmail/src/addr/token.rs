@@ -34,8 +34,8 @@ pub struct Unbalanced;
 /// The tokens of `text`. Blanks and line ends only separate. A backslash takes the next byte as it
 /// is; one at the very end of an atom is dropped.
 ///
-/// An atom with a byte that must not stand in one (a control, an 8-bit byte, `)`, `]`, a backslash
-/// or a quotation mark) becomes a quoted string.
+/// An atom with a byte that must not stand in one (a blank, a control, an 8-bit byte, a backslash,
+/// or a sign that is not escaped when it is written) becomes a quoted string.
 pub fn parse(text: &[u8]) -> Result<Vec<Token>, Unbalanced> {
     let mut tokens = Vec::new();
     let mut rest = text;
@@ -114,7 +114,7 @@ fn atom(text: &[u8]) -> (Token, &[u8]) {
             }
         }
     }
-    let plain = |byte: &u8| (33..127).contains(byte) && !b")]\\\"([<>;:@,.".contains(byte);
+    let plain = |byte: &u8| (33..127).contains(byte) && !b")]\\<>;:@,.".contains(byte);
     let token = if inner.iter().all(plain) { Token::Atom(inner) } else { Token::Quoted(inner) };
     (token, rest)
 }
