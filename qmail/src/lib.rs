@@ -4,4 +4,5 @@ pub mod addr;
 pub mod control;
 pub mod domains;
 pub mod inject;
+pub mod spawn;
 pub mod submit;

@@ -14,6 +14,9 @@ pub const HOME: &str = default(option_env!("QMAIL_HOME"), "/var/qmail");
 /// How many subdirectories `mess/`, `info/`, `local/` and `remote/` have.
 pub const SPLIT: u64 = number(default(option_env!("QMAIL_SPLIT"), "23"));
 
+/// How many deliveries a spawner makes at a time. It tells qmail-send so in one byte.
+pub const SPAWN: u8 = small(number(default(option_env!("QMAIL_SPAWN"), "120")));
+
 const fn default(given: Option<&'static str>, usual: &'static str) -> &'static str {
     match given {
         Some(given) => given,
@@ -25,8 +28,15 @@ const fn default(given: Option<&'static str>, usual: &'static str) -> &'static s
 const fn number(digits: &'static str) -> u64 {
     match u64::from_str_radix(digits, 10) {
         Ok(number) if number > 0 => number,
-        _ => panic!("QMAIL_SPLIT is no positive number"),
+        _ => panic!("QMAIL_SPLIT or QMAIL_SPAWN is no positive number"),
     }
+}
+
+/// A number that does not fit a byte does not build.
+#[expect(clippy::cast_possible_truncation, reason = "checked just before")]
+const fn small(number: u64) -> u8 {
+    assert!(number < 256, "QMAIL_SPAWN is above 255");
+    number as u8
 }
 
 /// An account of the mail system.
