@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{FileStat, Mode};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat};
 use nix::unistd::UnlinkatFlags;
 
 const BASE: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
@@ -48,6 +48,28 @@ impl Dir {
         Ok(Entries(dir.into_iter()))
     }
 
+    /// The names in this directory that are not themselves directories.
+    pub fn files(&self) -> io::Result<Vec<OsString>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let dir = nix::dir::Dir::openat(&self.0, ".", flags, Mode::empty())?;
+        let mut names = Vec::new();
+        for entry in dir {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            let is_directory = match entry.file_type() {
+                Some(kind) => kind == nix::dir::Type::Directory,
+                // A file system that keeps no types among the names.
+                None => self.stat(Path::new(name)).is_ok_and(|stat| {
+                    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR
+                }),
+            };
+            if !is_directory {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
     /// Opens an existing file for writing, without waiting: a fifo that nobody reads gives `ENXIO`.
     pub fn open_to_write(&self, name: &Path) -> io::Result<File> {
         self.open_with(name, OFlag::O_WRONLY | OFlag::O_NONBLOCK, 0)
@@ -61,6 +83,22 @@ impl Dir {
     /// Opens a file for reading.
     pub fn open_file(&self, name: &Path) -> io::Result<File> {
         self.open_with(name, OFlag::O_RDONLY, 0)
+    }
+
+    /// Opens a file for appending, created with `mode` (less the umask) if it is not there.
+    pub fn open_append(&self, name: &Path, mode: u32) -> io::Result<File> {
+        self.open_with(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND, mode)
+    }
+
+    /// Opens a file for writing, emptied, or created with `mode` (less the umask).
+    pub fn create(&self, name: &Path, mode: u32) -> io::Result<File> {
+        self.open_with(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC, mode)
+    }
+
+    /// Gives a file a mode.
+    pub fn set_mode(&self, name: &Path, mode: u32) -> io::Result<()> {
+        let mode = Mode::from_bits_truncate(mode);
+        Ok(fchmodat(&self.0, name, mode, FchmodatFlags::FollowSymlink)?)
     }
 
     /// Creates a file that must not exist yet, for writing.
@@ -156,6 +194,23 @@ mod tests {
         let mut names: Vec<_> = base.entries(Path::new(".")).unwrap().map(Result::unwrap).collect();
         names.sort();
         assert_eq!(names, ["b", "sub"]);
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn files_are_what_is_no_directory() {
+        let path = std::env::temp_dir().join(format!("unix-files-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        let dir = Dir::open(&path).unwrap();
+        dir.make_dir(Path::new("sub"), 0o700).unwrap();
+        dir.open_append(Path::new("file"), 0o600).unwrap().write_all(b"one").unwrap();
+        dir.open_append(Path::new("file"), 0o600).unwrap().write_all(b"two").unwrap();
+        dir.set_mode(Path::new("file"), 0o744).unwrap();
+        assert_eq!(dir.files().unwrap(), ["file"]);
+        let stat = dir.stat(Path::new("file")).unwrap();
+        assert_eq!((stat.st_mode & 0o777, stat.st_size), (0o744, 6));
+        dir.create(Path::new("file"), 0o600).unwrap();
+        assert_eq!(dir.stat(Path::new("file")).unwrap().st_size, 0);
         std::fs::remove_dir_all(&path).unwrap();
     }
 }
