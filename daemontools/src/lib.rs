@@ -2,4 +2,5 @@
 
 pub mod envdir;
 pub mod limits;
+pub mod multilog;
 pub mod tai;

@@ -1,0 +1,230 @@
+//! The rules by example; and a model of a directory, in which every turn-over and every recovery is cut
+//! short after each step.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use proptest::prelude::*;
+
+#[test]
+fn a_file_never_exceeds_its_size() {
+    assert_eq!(cut(0, 4096, &[b'x'; 10_000]), 4096);
+    assert_eq!(cut(4000, 4096, &[b'x'; 10_000]), 96);
+    assert!(is_full(4096, 4096, b"x"));
+    assert!(!is_full(4095, 4096, b"x"));
+}
+
+#[test]
+fn close_to_its_size_a_file_ends_with_a_line() {
+    let data = [&[b'x'; 3000][..], b"\nyyyy"].concat();
+    assert_eq!(cut(0, 4096, &data), 3001);
+    assert!(is_full(3001, 4096, &data[..3001]));
+    assert!(is_full(2096, 4096, b"\n"));
+    assert!(!is_full(2095, 4096, b"\n"));
+}
+
+#[test]
+fn far_from_its_size_everything_goes_into_a_file() {
+    assert_eq!(cut(0, 99_999, b"a\nbc"), 4);
+    assert_eq!(cut(0, 4096, b""), 0);
+}
+
+fn surplus_of(names: &[&str], keep: u64) -> Vec<String> {
+    let names = names.iter().map(OsString::from).collect();
+    let now = Wall { seconds: 1_000_000_000, nanos: 0 };
+    surplus(names, keep, now).into_iter().map(|name| name.into_string().unwrap()).collect()
+}
+
+#[test]
+fn fewer_than_the_number_are_left_and_the_oldest_go_first() {
+    let at = |seconds| old_name(Wall { seconds, nanos: 0 }, Code::Safe);
+    let names = [&at(3), &at(1), "current", "@short", &at(2)];
+    assert_eq!(surplus_of(&names, 4), Vec::<String>::new());
+    assert_eq!(surplus_of(&names, 3), [at(1)]);
+    assert_eq!(surplus_of(&names, 2), [at(1), at(2)]);
+}
+
+#[test]
+fn files_from_the_future_go_before_those_from_the_past() {
+    let at = |seconds| old_name(Wall { seconds, nanos: 0 }, Code::Unprocessed);
+    let (past, future) = (at(1), at(2_000_000_000));
+    assert_eq!(surplus_of(&[&past, &future], 2), [future]);
+    let strange = format!("@{}", "z".repeat(24));
+    assert_eq!(surplus_of(&[&past, &strange], 2), [past]);
+}
+
+/// A file: its lines, how many of them are on disk, whether it is closed.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct File {
+    lines: Vec<u32>,
+    synced: usize,
+    closed: bool,
+}
+
+/// A directory with one writer.
+#[derive(Clone, Debug, Default)]
+struct Model {
+    files: BTreeMap<Name, File>,
+    old: Vec<(File, Code)>,
+    next: u32,
+}
+
+impl Model {
+    /// A directory that a start has made ready.
+    fn new() -> Model {
+        let mut model = Model::default();
+        model.start(usize::MAX);
+        model
+    }
+
+    /// Takes at most `most` of `steps`; gives how many it took.
+    fn take(&mut self, steps: &[Step], most: usize) -> usize {
+        for step in steps.iter().take(most) {
+            match *step {
+                Step::Close(name) => self.files.get_mut(&name).unwrap().closed = true,
+                Step::Create(name) => drop(self.files.insert(name, File::default())),
+                Step::Finish(name, code) => {
+                    self.old.extend(self.files.remove(&name).map(|file| (file, code)));
+                }
+                Step::Process => {
+                    let previous = self.files.get(&Name::Previous).unwrap();
+                    let made = File { lines: previous.lines.clone(), ..File::default() };
+                    self.files.insert(Name::Processed, made);
+                    self.files.insert(Name::NewState, File::default());
+                }
+                Step::Prune | Step::SyncNames => {}
+                Step::Remove(name) => drop(self.files.remove(&name)),
+                Step::Rename(from, to) => {
+                    let file = self.files.remove(&from).unwrap();
+                    assert!(to != Name::Previous || !self.files.contains_key(&to), "overwritten");
+                    self.files.insert(to, file);
+                }
+                Step::Sync(name) => {
+                    let file = self.files.get_mut(&name).unwrap();
+                    file.synced = file.lines.len();
+                }
+            }
+        }
+        steps.len().min(most)
+    }
+
+    fn start(&mut self, most: usize) -> usize {
+        let closed = |name| self.files.get(&name).is_some_and(|file: &File| file.closed);
+        let found = Found {
+            current_closed: closed(Name::Current),
+            previous: self.files.contains_key(&Name::Previous),
+            processed_closed: closed(Name::Processed),
+        };
+        let steps = recover(found);
+        let taken = self.take(&steps, most);
+        if taken == steps.len() {
+            self.files.get_mut(&Name::Current).unwrap().closed = false;
+        }
+        taken
+    }
+
+    fn write(&mut self, lines: u32) {
+        let current = self.files.get_mut(&Name::Current).unwrap();
+        current.lines.extend(self.next..self.next + lines);
+        self.next += lines;
+    }
+
+    /// Every line once and in order, counting a file and what is being made of it as one.
+    fn check(&self) {
+        let half = [Name::Previous, Name::Processed].iter().find_map(|name| self.files.get(name));
+        let current = self.files.get(&Name::Current);
+        let all: Vec<u32> = self
+            .old
+            .iter()
+            .map(|(file, _)| file)
+            .chain(half)
+            .chain(current)
+            .flat_map(|file| file.lines.iter().copied())
+            .collect();
+        assert_eq!(all, (0..self.next).collect::<Vec<_>>(), "{self:?}");
+        for (file, code) in &self.old {
+            assert!(*code != Code::Safe || file.synced == file.lines.len(), "unsafe: {self:?}");
+        }
+    }
+}
+
+#[test]
+fn no_line_is_lost_or_doubled_by_two_crashes_at_any_step() {
+    for steps in [turn_over(false), turn_over(true)] {
+        for first in 0..=steps.len() {
+            for second in 0..=12 {
+                let mut model = Model::new();
+                model.write(3);
+                model.take(steps, first);
+                if model.files.contains_key(&Name::Current) {
+                    model.write(2);
+                }
+                model.check();
+                model.start(second);
+                model.check();
+                model.start(usize::MAX);
+                model.check();
+                model.write(1);
+                model.take(steps, usize::MAX);
+                model.check();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_processor_that_is_not_waited_for_leaves_the_file_unprocessed() {
+    let steps = turn_over(true);
+    let process = steps.iter().position(|step| *step == Step::Process).unwrap();
+    let mut model = Model::new();
+    model.write(3);
+    model.take(steps, process);
+    model.take(UNPROCESSED, usize::MAX);
+    model.check();
+    assert_eq!(model.old.last().map(|(_, code)| *code), Some(Code::Unprocessed));
+}
+
+#[test]
+fn a_closed_log_is_appended_to() {
+    let mut model = Model::new();
+    model.write(3);
+    model.take(&[Step::Sync(Name::Current), Step::Close(Name::Current)], usize::MAX);
+    assert_eq!(model.start(usize::MAX), 0);
+    model.write(1);
+    model.check();
+    assert_eq!(model.files[&Name::Current].lines.len(), 4);
+}
+
+proptest! {
+    #[test]
+    fn files_keep_the_bounds_whatever_is_written(
+        writes in prop::collection::vec(
+            prop::collection::vec((0..900_usize, prop::bool::weighted(0.8)), 1..20),
+            1..20,
+        ),
+        size in 4096..9000_u64,
+    ) {
+        let mut held = 0;
+        for write in &writes {
+            let part = |&(length, ends): &(usize, bool)| {
+                "x".repeat(length) + if ends { "\n" } else { "" }
+            };
+            let write: String = write.iter().map(part).collect();
+            let mut data = write.as_bytes();
+            while !data.is_empty() {
+                if held >= size {
+                    held = 0;
+                }
+                let (now, later) = data.split_at(cut(held, size, data));
+                prop_assert!(!now.is_empty());
+                held += now.len() as u64;
+                prop_assert!(held <= size);
+                if is_full(held, size, now) {
+                    prop_assert!(held == size || (held + MARGIN >= size && now.ends_with(b"\n")));
+                    held = 0;
+                }
+                data = later;
+            }
+        }
+    }
+}
