@@ -6,3 +6,4 @@ pub mod domains;
 pub mod inject;
 pub mod spawn;
 pub mod submit;
+pub mod users;

@@ -113,7 +113,11 @@ impl Home {
 
     fn chosen(named: Option<OsString>, privileged: bool) -> Home {
         match named {
-            Some(path) if !privileged => Home { path: path.into(), private: true },
+            Some(path) if !privileged => {
+                // Programs change their directory. One that cannot be told is found missing later.
+                let path = std::path::absolute(&path).unwrap_or_else(|_| path.into());
+                Home { path, private: true }
+            }
             _ => Home { path: HOME.into(), private: false },
         }
     }
