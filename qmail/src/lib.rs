@@ -5,5 +5,6 @@ pub mod control;
 pub mod domains;
 pub mod inject;
 pub mod spawn;
+pub mod splog;
 pub mod submit;
 pub mod users;
