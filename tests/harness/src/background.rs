@@ -1,0 +1,108 @@
+//! Something that runs while a case goes on.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::process::Child;
+
+use tempfile::TempDir;
+use unix::Pid;
+use unix::signal::{self, Signal};
+
+use crate::wait::until;
+
+/// A program in the background, with its process group. Dropped, it is ended.
+#[derive(Debug)]
+pub struct Background {
+    child: Child,
+    output: TempDir,
+}
+
+/// Ends a process group; one that is gone already is no matter.
+pub(crate) fn kill_group(pid: u32) {
+    if let Ok(pid) = i32::try_from(pid) {
+        let _ = signal::send_group(Pid::from_raw(pid), Signal::SIGKILL); // it may be gone
+    }
+}
+
+impl Background {
+    pub(crate) fn new(child: Child, output: TempDir) -> Background {
+        Background { child, output }
+    }
+
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal to the program alone.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.pid()).expect("a process number");
+        signal::send(Pid::from_raw(pid), signal).expect("a running program");
+    }
+
+    /// What it has written on standard output so far.
+    #[must_use]
+    pub fn stdout(&self) -> Vec<u8> {
+        fs::read(self.output.path().join("out")).unwrap_or_default()
+    }
+
+    /// What it has written on standard error so far.
+    #[must_use]
+    pub fn stderr(&self) -> Vec<u8> {
+        fs::read(self.output.path().join("err")).unwrap_or_default()
+    }
+
+    /// Waits until its standard error holds `text`.
+    pub fn hears(&self, text: &str) {
+        let held = || String::from_utf8_lossy(&self.stderr()).contains(text);
+        assert!(until(held), "no {text:?} in {}", self.stderr().escape_ascii());
+    }
+
+    /// Waits until its standard output holds `text`.
+    pub fn says(&self, text: &str) {
+        let held = || String::from_utf8_lossy(&self.stdout()).contains(text);
+        assert!(until(held), "no {text:?} in {}", self.stdout().escape_ascii());
+    }
+
+    /// Writes `bytes` and then reads until what was read ends with `end`; gives what was read. Only for
+    /// programs started by [`crate::Command::converse`].
+    pub fn talk(&mut self, bytes: impl AsRef<[u8]>, end: &str) -> String {
+        let pipe = self.child.stdin.as_mut().expect("a program that is talked to");
+        pipe.write_all(bytes.as_ref()).expect("a program that listens");
+        let mut heard = Vec::new();
+        let output = self.child.stdout.as_mut().expect("a program that is talked to");
+        let mut byte = [0];
+        while !heard.ends_with(end.as_bytes()) && output.read(&mut byte).expect("a pipe") > 0 {
+            heard.push(byte[0]);
+        }
+        String::from_utf8_lossy(&heard).into_owned()
+    }
+
+    /// Closes its standard input.
+    pub fn close_input(&mut self) {
+        self.child.stdin = None;
+    }
+
+    /// Waits until it has ended by itself; gives the exit code, −N for signal N.
+    pub fn ends(&mut self) -> i32 {
+        use std::os::unix::process::ExitStatusExt;
+        let mut status = None;
+        assert!(
+            until(|| {
+                status = self.child.try_wait().expect("a child");
+                status.is_some()
+            }),
+            "it does not end"
+        );
+        let status = status.expect("a child that has ended");
+        status.code().or(status.signal().map(|signal| -signal)).unwrap_or(-1)
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        kill_group(self.pid());
+        let _ = self.child.wait(); // it has just been ended
+    }
+}

@@ -1,0 +1,226 @@
+//! A program to run in a case, and what came of it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::background::{Background, kill_group};
+use crate::side::{Side, Which};
+
+/// No program of a case takes longer; one that does is ended, and the case fails.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// What a program did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Everything on descriptor 1.
+    pub stdout: Vec<u8>,
+    /// Everything on descriptor 2.
+    pub stderr: Vec<u8>,
+    /// The exit code; −N for signal N.
+    pub exit: i32,
+}
+
+impl Run {
+    /// The run with the side's own paths replaced by `WORK`, `HOME` and `BIN`.
+    pub(crate) fn named(mut self, side: &Side) -> Run {
+        self.stdout = named(&self.stdout, side);
+        self.stderr = named(&self.stderr, side);
+        self
+    }
+}
+
+/// `bytes` with the side's own paths replaced by `WORK`, `HOME` and `BIN`.
+pub(crate) fn named(bytes: &[u8], side: &Side) -> Vec<u8> {
+    let names = [
+        (side.path(), "WORK"),
+        (side.programs().to_owned(), "BIN"),
+        (side.home().to_owned(), "HOME"),
+    ];
+    names.iter().fold(bytes.to_vec(), |bytes, (path, name)| replaced(&bytes, path, name))
+}
+
+fn replaced(bytes: &[u8], path: &Path, name: &str) -> Vec<u8> {
+    let pattern = path.as_os_str().as_encoded_bytes();
+    let mut result = Vec::new();
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(pattern.len()).position(|window| window == pattern) {
+        result.extend_from_slice(&rest[..at]);
+        result.extend_from_slice(name.as_bytes());
+        rest = &rest[at + pattern.len()..];
+    }
+    result.extend_from_slice(rest);
+    result
+}
+
+enum Input {
+    File(Vec<u8>),
+    Nothing,
+    Pipe(Vec<u8>),
+}
+
+/// A program about to run.
+#[must_use]
+pub struct Command<'a> {
+    side: &'a Side,
+    words: Vec<OsString>,
+    env: Vec<(OsString, Option<OsString>)>,
+    input: Input,
+    directory: PathBuf,
+}
+
+impl<'a> Command<'a> {
+    pub(crate) fn new(side: &'a Side, words: Vec<OsString>) -> Self {
+        let directory = side.path();
+        Command { side, words, env: Vec::new(), input: Input::Nothing, directory }
+    }
+
+    /// Bytes on standard input, through a pipe.
+    pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.input = Input::Pipe(bytes.as_ref().to_vec());
+        self
+    }
+
+    /// Bytes on standard input, in a file that can be read again.
+    pub fn stdin_file(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.input = Input::File(bytes.as_ref().to_vec());
+        self
+    }
+
+    /// Sets a variable. Only `PATH`, `TZ=UTC` and what is set here reach the program (and `QMAILHOME`
+    /// ours).
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), Some(value.as_ref().to_owned())));
+        self
+    }
+
+    /// Removes a variable.
+    pub fn unset(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), None));
+        self
+    }
+
+    /// Runs in a directory other than the case's own; relative to that.
+    pub fn in_directory(mut self, name: &str) -> Self {
+        self.directory = self.side.path().join(name);
+        self
+    }
+
+    /// Runs to the end.
+    ///
+    /// # Panics
+    ///
+    /// If the program cannot be started, or takes longer than a minute.
+    pub fn run(self) -> Run {
+        let folder = tempfile::tempdir().expect("a directory");
+        let (out, err) = (folder.path().join("out"), folder.path().join("err"));
+        let mut child = self.start(
+            Stdio::from(File::create(&out).expect("a file")),
+            Stdio::from(File::create(&err).expect("a file")),
+        );
+        let pid = child.id();
+        let (over, waiting) = mpsc::channel::<()>();
+        let watchdog = watch(pid, waiting);
+        let status = child.wait().expect("a child");
+        drop(over);
+        let in_time = watchdog.join().unwrap_or(false);
+        assert!(in_time, "the program did not end within {LIMIT:?}");
+        Run {
+            stdout: fs::read(out).expect("a file"),
+            stderr: fs::read(err).expect("a file"),
+            exit: status.code().or(status.signal().map(|signal| -signal)).unwrap_or(-1),
+        }
+    }
+
+    /// Starts in the background; ended, with all its descendants in its process group, when the value is
+    /// dropped.
+    pub fn start_in_background(self) -> Background {
+        let folder = tempfile::tempdir().expect("a directory");
+        let child = self.start(
+            Stdio::from(File::create(folder.path().join("out")).expect("a file")),
+            Stdio::from(File::create(folder.path().join("err")).expect("a file")),
+        );
+        Background::new(child, folder)
+    }
+
+    /// Starts with standard input and output as pipes, for a dialogue; see [`Background::talk`].
+    pub fn converse(mut self) -> Background {
+        let folder = tempfile::tempdir().expect("a directory");
+        self.input = Input::Nothing;
+        let mut command = self.prepared();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stderr(File::create(folder.path().join("err")).expect("a file"));
+        Background::new(command.spawn().expect("a program"), folder)
+    }
+
+    fn start(self, out: Stdio, err: Stdio) -> Child {
+        let mut command = self.prepared();
+        command.stdout(out).stderr(err);
+        match self.input {
+            Input::Nothing => {
+                command.stdin(Stdio::null());
+                command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.words))
+            }
+            Input::File(bytes) => {
+                let folder = tempfile::tempdir().expect("a directory");
+                let path = folder.path().join("in");
+                fs::write(&path, bytes).expect("a file");
+                command.stdin(File::open(path).expect("a file"));
+                command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.words))
+            }
+            Input::Pipe(bytes) => {
+                command.stdin(Stdio::piped());
+                let mut child =
+                    command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.words));
+                if let Some(mut pipe) = child.stdin.take() {
+                    feed(move || {
+                        let _ = pipe.write_all(&bytes); // the program may stop reading
+                    });
+                }
+                child
+            }
+        }
+    }
+
+    fn prepared(&self) -> std::process::Command {
+        let name = self.words.first().expect("a program");
+        let own = self.side.programs().join(name);
+        let is_own = !name.as_encoded_bytes().contains(&b'/') && own.is_file();
+        let mut command = std::process::Command::new(if is_own { own.as_os_str() } else { name });
+        command.arg0(name).args(&self.words[1..]).current_dir(&self.directory).process_group(0);
+        command.env_clear().env("TZ", "UTC");
+        let programs = self.side.programs().as_os_str().as_encoded_bytes();
+        let path = [programs, b":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"].concat();
+        command.env("PATH", String::from_utf8_lossy(&path).as_ref());
+        if self.side.which() == Which::Ours {
+            command.env("QMAILHOME", self.side.home());
+        }
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+}
+
+fn feed(write: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(write);
+}
+
+/// Ends the process group `pid` if nothing is heard within the limit; then gives false.
+fn watch(pid: u32, over: mpsc::Receiver<()>) -> std::thread::JoinHandle<bool> {
+    std::thread::spawn(move || match over.recv_timeout(LIMIT) {
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            kill_group(pid);
+            false
+        }
+        _ => true,
+    })
+}

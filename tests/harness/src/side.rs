@@ -1,0 +1,183 @@
+//! One side of a case: where its programs are, and the directory it works in.
+
+use std::cell::RefCell;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::background::Background;
+use crate::command::{Command, Run};
+
+/// Whose programs a side runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Debian's packages of the originals.
+    Debian,
+    /// A built notqmail, to record what it does.
+    Notqmail,
+    /// Ours.
+    Ours,
+}
+
+/// Programs, and an empty directory for one run of a case.
+#[derive(Debug)]
+pub struct Side {
+    which: Which,
+    programs: PathBuf,
+    home: PathBuf,
+    directory: TempDir,
+    background: RefCell<Vec<Background>>,
+}
+
+/// The folder with our programs: `$DAISYCHAIN_COMMAND`, or the folder of the build that the running
+/// test belongs to.
+pub(crate) fn our_programs() -> PathBuf {
+    if let Some(folder) = std::env::var_os("DAISYCHAIN_COMMAND") {
+        return folder.into();
+    }
+    let test = std::env::current_exe().expect("a running program has a path");
+    test.ancestors().nth(2).map(Path::to_owned).expect("target/debug/deps/TEST")
+}
+
+impl Side {
+    /// Ours.
+    #[must_use]
+    pub fn ours() -> Side {
+        Side::new(Which::Ours, our_programs(), None)
+    }
+
+    /// The originals in Debian's packages, if they have been unpacked.
+    #[must_use]
+    pub fn debian() -> Option<Side> {
+        let folder = PathBuf::from(std::env::var_os("DAISYCHAIN_ORIGINALS")?).join("usr/bin");
+        folder.is_dir().then(|| Side::new(Which::Debian, folder, None))
+    }
+
+    /// A built notqmail, if it is to be recorded. Its control files, users and aliases are emptied.
+    pub(crate) fn recording() -> Option<Side> {
+        let home = PathBuf::from(std::env::var_os("DAISYCHAIN_RECORD")?);
+        for folder in ["control", "users", "alias"] {
+            for entry in fs::read_dir(home.join(folder)).expect("a notqmail home").flatten() {
+                fs::remove_file(entry.path()).expect("a file of the notqmail home");
+            }
+        }
+        Some(Side::new(Which::Notqmail, home.join("bin"), Some(home)))
+    }
+
+    fn new(which: Which, programs: PathBuf, home: Option<PathBuf>) -> Side {
+        let directory = tempfile::Builder::new().prefix("case-").tempdir().expect("a directory");
+        // Programs that drop root must be able to enter it.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        fs::create_dir(directory.path().join("work")).expect("a directory");
+        let home = home.unwrap_or_else(|| {
+            let home = directory.path().join("home");
+            for folder in ["control", "users", "alias"] {
+                fs::create_dir_all(home.join(folder)).expect("a directory");
+            }
+            std::os::unix::fs::symlink(&programs, home.join("bin")).expect("a link");
+            home
+        });
+        Side { which, programs, home, directory, background: RefCell::default() }
+    }
+
+    /// Whose programs these are.
+    #[must_use]
+    pub fn which(&self) -> Which {
+        self.which
+    }
+
+    /// True for our own programs.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.which == Which::Ours
+    }
+
+    /// The directory the case works in.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.directory.path().join("work")
+    }
+
+    /// The home of the mail host: `$QMAILHOME` for ours, the compiled-in one of a notqmail.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The folder with this side's programs.
+    #[must_use]
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    /// Writes a file of the case, and the directories above it.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
+        write(&self.path().join(name), contents.as_ref());
+    }
+
+    /// Writes an executable file of the case.
+    pub fn script(&self, name: &str, contents: &str) {
+        self.write(name, contents);
+        self.mode(name, 0o755);
+    }
+
+    /// Sets the mode of a file of the case.
+    pub fn mode(&self, name: &str, mode: u32) {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(self.path().join(name), permissions).expect("a file of the case");
+    }
+
+    /// Makes a directory of the case.
+    pub fn directory(&self, name: &str) {
+        fs::create_dir_all(self.path().join(name)).expect("a directory");
+    }
+
+    /// Reads a file of the case; empty if it does not exist.
+    #[must_use]
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path().join(name)).unwrap_or_default()
+    }
+
+    /// Writes a control file of the mail host.
+    pub fn control(&self, name: &str, contents: &str) {
+        write(&self.home.join("control").join(name), contents.as_bytes());
+    }
+
+    /// Writes a file of the mail host.
+    pub fn host_file(&self, name: &str, contents: impl AsRef<[u8]>) {
+        write(&self.home.join(name), contents.as_ref());
+    }
+
+    /// A program with arguments, to be given input and environment before it runs. A name without a
+    /// slash is looked for among this side's programs first, then in the system's folders.
+    pub fn command<W: AsRef<std::ffi::OsStr>>(
+        &self,
+        words: impl IntoIterator<Item = W>,
+    ) -> Command<'_> {
+        Command::new(self, words.into_iter().map(|word| word.as_ref().to_owned()).collect())
+    }
+
+    /// Runs a program to its end, with nothing on standard input.
+    #[must_use]
+    pub fn run<W: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = W>) -> Run {
+        self.command(words).run()
+    }
+
+    /// Keeps something running until the case is over.
+    pub fn keep(&self, background: Background) {
+        self.background.borrow_mut().push(background);
+    }
+
+    pub(crate) fn end_background(&self) {
+        self.background.borrow_mut().clear();
+    }
+}
+
+fn write(path: &Path, contents: &[u8]) {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).expect("a directory");
+    }
+    fs::write(path, contents).expect("a file");
+}
