@@ -1,0 +1,149 @@
+//! Program, manual page, manifest and conformance file belong together.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use tidy::{files, manifest, none, page, pages, programs, root};
+
+#[test]
+fn every_program_has_a_manual_page() {
+    let missing = programs().into_iter().filter(|program| page(program).is_none());
+    none(
+        missing
+            .map(|program| format!("{}: no page in {}/man", program.name, program.package))
+            .collect(),
+    );
+}
+
+#[test]
+fn every_program_has_a_conformance_file() {
+    let has = |name: &str| root().join(format!("tests/conformance/tests/{name}.rs")).is_file();
+    let missing = programs().into_iter().filter(|program| !has(&program.name));
+    none(
+        missing.map(|p| format!("{}: no tests/conformance/tests/{}.rs", p.name, p.name)).collect(),
+    );
+}
+
+#[test]
+fn every_conformance_file_has_a_program() {
+    let names: BTreeSet<String> = programs().into_iter().map(|program| program.name).collect();
+    let tests = files(&root().join("tests/conformance/tests"));
+    let stems =
+        tests.iter().filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
+    none(
+        stems
+            .filter(|name| !names.contains(name))
+            .map(|name| format!("{name}: no such program"))
+            .collect(),
+    );
+}
+
+#[test]
+fn every_program_and_page_is_installed_and_nothing_else() {
+    let mut wrong = Vec::new();
+    for package in ["daemontools", "qmail", "ucspi-tcp"] {
+        let lines = manifest(package);
+        let listed = |kind: &str| -> BTreeSet<String> {
+            let sources = lines.iter().filter_map(|line| line.get(4)?.strip_prefix(kind));
+            sources.map(str::to_owned).collect()
+        };
+        let there: BTreeSet<String> =
+            programs().into_iter().filter(|p| p.package == package).map(|p| p.name).collect();
+        for name in there.symmetric_difference(&listed("bin:")) {
+            wrong.push(format!("package/files/{package}: {name} is in the tree or the list alone"));
+        }
+        let pages = pages(package);
+        let page =
+            |path: &String| path.rsplit('/').next()?.rsplit_once('.').map(|(n, _)| n.to_owned());
+        let listed: BTreeSet<String> = listed("man:").iter().filter_map(page).collect();
+        for name in pages.symmetric_difference(&listed) {
+            wrong.push(format!(
+                "package/files/{package}: page {name} is in the tree or the list alone"
+            ));
+        }
+    }
+    none(wrong);
+}
+
+#[test]
+fn manifest_lines_are_whole_and_sorted() {
+    let mut wrong = Vec::new();
+    for file in files(&root().join("package/files")) {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name == "README" {
+            continue;
+        }
+        let lines = manifest(&name);
+        for line in lines.iter().filter(|line| line.len() != 5) {
+            wrong.push(format!("package/files/{name}: not five words: {}", line.join(" ")));
+        }
+        let paths: Vec<&String> = lines.iter().filter_map(|line| line.first()).collect();
+        if !paths.is_sorted() {
+            wrong.push(format!("package/files/{name}: not sorted by path"));
+        }
+    }
+    none(wrong);
+}
+
+/// The words of a synopsis, without the signs and fonts that a page and a usage line write differently.
+fn words(text: &str) -> Vec<String> {
+    let split = text.split(|char: char| !char.is_ascii_alphanumeric() && !"-@.".contains(char));
+    split.filter(|word| !word.is_empty() && *word != "...").map(str::to_lowercase).collect()
+}
+
+/// What the page's SYNOPSIS says, without macros.
+fn synopsis(page: &str) -> String {
+    let section = page.split(".Sh SYNOPSIS").nth(1).unwrap_or_default();
+    let section = section.split("\n.Sh ").next().unwrap_or_default();
+    let mut text = String::new();
+    for line in section.lines().skip(1) {
+        let mut after_flag = false;
+        for word in line.trim_start_matches('.').split_whitespace() {
+            match word {
+                "Nm" | "Op" | "Ar" | "Oo" | "Oc" | "Ns" | "Ic" | "Cm" | "Pf" | "Li" | "|" => {}
+                "Fl" => after_flag = true,
+                word => {
+                    text.extend([if after_flag { "-" } else { "" }, word, " "]);
+                    after_flag = false;
+                }
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn the_usage_line_and_the_synopsis_agree() {
+    let mut wrong = Vec::new();
+    for program in programs() {
+        let (Some(page), Ok(source)) =
+            (page(&program), fs::read_to_string(root().join(&program.source)))
+        else {
+            continue;
+        };
+        let Some(usage) = usage(&source, &program.name) else { continue };
+        let page = fs::read_to_string(page).unwrap_or_default();
+        let said: BTreeSet<String> = words(&usage).into_iter().collect();
+        let written: BTreeSet<String> =
+            words(&synopsis(&page)).into_iter().filter(|word| *word != program.name).collect();
+        if said != written {
+            let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| {
+                a.difference(b).cloned().collect::<Vec<_>>().join(" ")
+            };
+            let (usage, page) = (only(&said, &written), only(&written, &said));
+            wrong.push(format!(
+                "{}: only in the usage: [{usage}], only in the page: [{page}]",
+                program.name
+            ));
+        }
+    }
+    none(wrong);
+}
+
+/// The synopsis in `Program::new("NAME", "SYNOPSIS")`, where it stands as text.
+fn usage(source: &str, name: &str) -> Option<String> {
+    let rest = source.split("Program::new(").nth(1)?;
+    let rest = rest.trim_start().strip_prefix(&format!("\"{name}\""))?;
+    let text = rest.trim_start_matches([',', ' ', '\n']).strip_prefix('"')?;
+    Some(text.split('"').next()?.replace("\\\n", " "))
+}

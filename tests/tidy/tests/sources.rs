@@ -1,0 +1,129 @@
+//! Rules that a compiler does not know.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use tidy::{files, none, relative, root, sources};
+
+/// No file is longer: who reads it should see all of it.
+const LINES: usize = 420;
+
+#[test]
+fn no_source_file_is_long() {
+    let mut wrong = Vec::new();
+    for path in sources() {
+        let lines = fs::read_to_string(&path).unwrap_or_default().lines().count();
+        if lines > LINES {
+            wrong.push(format!("{}: {lines} lines", relative(&path).display()));
+        }
+    }
+    none(wrong);
+}
+
+#[test]
+fn unsafe_code_is_in_lib_unix_alone() {
+    let mut wrong = Vec::new();
+    for path in sources().into_iter().filter(|path| !path.starts_with(root().join("lib/unix"))) {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        // In pieces, so that this file does not find itself.
+        let marks = [
+            concat!("unsafe", " {"),
+            concat!("unsafe", " fn"),
+            concat!("unsafe", " impl"),
+            concat!("allow(", "unsafe_code"),
+            concat!("expect(", "unsafe_code"),
+        ];
+        if marks.iter().any(|mark| text.contains(mark)) {
+            wrong.push(relative(&path).display().to_string());
+        }
+    }
+    none(wrong);
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let marks = [
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+    ];
+    let mut wrong = Vec::new();
+    for path in sources() {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        if let Some(mark) = marks.iter().find(|mark| text.contains(*mark)) {
+            wrong.push(format!("{}: {mark}", relative(&path).display()));
+        }
+    }
+    none(wrong);
+}
+
+/// Crates that must do no I/O: they can be fuzzed, and read, without a kernel.
+#[test]
+fn pure_code_stays_pure() {
+    let pure = [
+        "lib/wire/src",
+        "qmail/src/addr",
+        "qmail/src/inject",
+        "qmail/src/smtp",
+        "qmail/src/send",
+        "qmail/src/local",
+    ];
+    let marks = [
+        "std::fs",
+        "std::net::Tcp",
+        "std::net::Udp",
+        "std::process",
+        "unix::fd",
+        "unix::process",
+        "SystemTime",
+    ];
+    let mut wrong = Vec::new();
+    for path in sources()
+        .into_iter()
+        .filter(|path| pure.iter().any(|folder| path.starts_with(root().join(folder))))
+    {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for mark in marks.iter().filter(|mark| code.contains(*mark)) {
+            wrong.push(format!("{}: {mark}", relative(&path).display()));
+        }
+    }
+    none(wrong);
+}
+
+/// What is setuid, or runs beside it, can reach no resolver, no cdb and no mail parsing.
+#[test]
+fn the_queue_crate_depends_on_nothing_but_unix_prog_and_wire() {
+    let manifest = fs::read_to_string(root().join("qmail/queue/Cargo.toml")).unwrap_or_default();
+    let section = manifest.split("[dependencies]").nth(1).unwrap_or_default();
+    let section = section.split("\n[").next().unwrap_or_default();
+    let names: BTreeSet<&str> =
+        section.lines().filter_map(|line| line.split_once('.').map(|(name, _)| name)).collect();
+    assert_eq!(names, BTreeSet::from(["prog", "unix", "wire"]));
+}
+
+#[test]
+fn files_that_documents_name_exist() {
+    let mut wrong = Vec::new();
+    let mut documents = files(&root().join("doc"));
+    documents.extend(["README.md", "CONTRIBUTING.md", "CHANGES.md"].map(|name| root().join(name)));
+    for path in documents {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        for piece in text.split('`').skip(1).step_by(2) {
+            let is_path = piece.contains('/')
+                && ["lib/", "doc/", "tests/", "package/", "qmail/", "daemontools/", "ucspi-tcp/"]
+                    .iter()
+                    .any(|start| piece.starts_with(start))
+                && piece
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_./@".contains(&byte));
+            let exists =
+                root().join(piece).exists() || root().join(piece).with_extension("rs").exists();
+            if is_path && !exists {
+                wrong.push(format!("{}: {piece}", relative(&path).display()));
+            }
+        }
+    }
+    none(wrong);
+}
