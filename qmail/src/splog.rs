@@ -93,7 +93,7 @@ fn stamp(now: Wall) -> Vec<u8> {
 /// time. Source: syslog(3), as the GNU C library writes it.
 #[must_use]
 pub fn datagram(facility: u64, severity: u64, at: Calendar, tag: &[u8], text: &[u8]) -> Vec<u8> {
-    let facility = if (1..128).contains(&facility) { facility } else { USER };
+    let facility = if facility < 128 { facility } else { USER };
     let mut out = vec![b'<'];
     decimal::push(&mut out, facility * 8 + severity);
     out.push(b'>');
@@ -169,7 +169,7 @@ mod tests {
         let at = Calendar { year: 2026, month: 11, day: 1, hour: 0, minute: 21, second: 29 };
         let bytes = datagram(MAIL, 4, at, b"qmail", b"1.000002 warning: x");
         assert_eq!(bytes, b"<20>Nov  1 00:21:29 qmail: 1.000002 warning: x");
-        assert!(datagram(0, 6, at, b"q", b"").starts_with(b"<14>"));
+        assert!(datagram(0, 6, at, b"q", b"").starts_with(b"<6>"));
         assert!(datagram(128, 6, at, b"q", b"").starts_with(b"<14>"));
     }
 }

@@ -25,8 +25,8 @@ fn main() -> ExitCode {
 
 fn run(mut args: Args) -> Exit {
     let tag = args.optional().unwrap_or_else(|| "splogger".into());
-    let number = |text: OsString| decimal::scan(text.as_bytes()).map(|(number, _)| number);
-    let facility = args.optional().and_then(number).unwrap_or(MAIL);
+    let number = |text: OsString| decimal::scan(text.as_bytes()).map_or(0, |(number, _)| number);
+    let facility = args.optional().map_or(MAIL, number);
 
     let _ = signal::ignore(Signal::SIGPIPE); // or a daemon that goes away would take us along
     let mut syslog = Syslog { facility, tag, connection: None };
