@@ -1,4 +1,4 @@
-//! qmail-lspawn — schedule local deliveries.
+//! qmail-lspawn — make local deliveries, many at a time.
 //!
 //! The one daemon of the mail system that stays root. For each command of qmail-send it finds out
 //! who controls the recipient, and runs qmail-local as that user; it touches no file of a user's

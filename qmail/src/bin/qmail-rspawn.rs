@@ -1,4 +1,4 @@
-//! qmail-rspawn — schedule remote deliveries.
+//! qmail-rspawn — make remote deliveries, many at a time.
 //!
 //! Runs qmail-remote, or `$QMAILREMOTE`, once for each command of qmail-send, and reports what its
 //! output means. Says nothing itself.

@@ -1,4 +1,4 @@
-//! qmail-start — turn on mail delivery.
+//! qmail-start — start the daemons of the mail system.
 //!
 //! Starts the four daemons, each under its own account and connected by pipes, and becomes
 //! qmail-send itself. Says nothing: what cannot be set up is exit code 111. In a private home there

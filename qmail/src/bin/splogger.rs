@@ -1,4 +1,4 @@
-//! splogger — make entries in syslog.
+//! splogger — pass lines on to syslog.
 //!
 //! Lines on standard input become messages. A syslog that is not there is tried again with each
 //! message; what it does not take is lost, as messages to syslog are.

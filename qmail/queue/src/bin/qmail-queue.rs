@@ -1,4 +1,4 @@
-//! qmail-queue — queue a mail message for delivery.
+//! qmail-queue — put a message into the queue.
 //!
 //! Installed set-uid to the queue's owner: anybody may run it, with anything on its descriptors. It
 //! reads no argument and no environment variable but `$QMAILHOME` (and that only without set-uid),
