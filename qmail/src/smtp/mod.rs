@@ -1,0 +1,8 @@
+//! SMTP: commands, replies, the server's and the client's half of a session, message data.
+
+pub mod address;
+pub mod data;
+pub mod intake;
+pub mod line;
+pub mod reply;
+pub mod session;
