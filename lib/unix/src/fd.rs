@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::fcntl::{F_GETFD, F_GETFL, F_SETFD, F_SETFL, FdFlag, OFlag, fcntl};
+use nix::sys::stat::fstat;
 
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 
@@ -111,6 +112,12 @@ pub fn duplicate(fd: impl AsFd, least: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Whether both are the same file, pipe or socket.
+pub fn is_same_file(one: impl AsFd, other: impl AsFd) -> io::Result<bool> {
+    let (one, other) = (fstat(one)?, fstat(other)?);
+    Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+}
+
 /// Whether the descriptor closes when another program is executed.
 pub fn close_on_exec(fd: impl AsFd, yes: bool) -> io::Result<()> {
     let fd = fd.as_fd();
@@ -154,6 +161,13 @@ mod tests {
         let mut bytes = [0; 8];
         assert_eq!(Direct(&read).read(&mut bytes).unwrap(), 3);
         assert_eq!(fcntl(&read, F_GETFD).unwrap() & libc::FD_CLOEXEC, libc::FD_CLOEXEC);
+    }
+
+    #[test]
+    fn both_ends_of_a_pipe_are_one_pipe() {
+        let ((read, write), (other, _)) = (pipe().unwrap(), pipe().unwrap());
+        assert!(is_same_file(&read, &write).unwrap());
+        assert!(!is_same_file(&read, &other).unwrap());
     }
 
     #[test]

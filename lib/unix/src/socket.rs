@@ -1,11 +1,12 @@
 //! Listening, connecting with a timeout, local and remote addresses.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::MsgFlags;
+use nix::net::if_::InterfaceFlags;
+use nix::sys::socket::{MsgFlags, SockaddrStorage};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::poll;
@@ -116,6 +117,19 @@ pub fn remote_address(socket: &impl AsFd) -> io::Result<SocketAddr> {
     inet(&SockRef::from(socket).peer_addr()?)
 }
 
+/// The addresses of this host's network interfaces, of those that are up.
+pub fn interface_addresses() -> io::Result<Vec<IpAddr>> {
+    let address = |storage: SockaddrStorage| match storage.as_sockaddr_in() {
+        Some(four) => Some(IpAddr::V4(four.ip())),
+        None => storage.as_sockaddr_in6().map(|six| IpAddr::V6(six.ip())),
+    };
+    let interfaces = nix::ifaddrs::getifaddrs()?;
+    Ok(interfaces
+        .filter(|interface| interface.flags.contains(InterfaceFlags::IFF_UP))
+        .filter_map(|interface| interface.address.and_then(address))
+        .collect())
+}
+
 /// Sends small writes at once (`TCP_NODELAY`).
 pub fn no_delay(socket: &impl AsFd) -> io::Result<()> {
     SockRef::from(socket).set_tcp_nodelay(true)
@@ -156,6 +170,11 @@ mod tests {
         assert_eq!(remote_address(&client).unwrap(), local_address(&server).unwrap());
         clear_ip_options(&server).unwrap();
         no_delay(&server).unwrap();
+    }
+
+    #[test]
+    fn the_loopback_interface_has_an_address() {
+        assert!(interface_addresses().unwrap().contains(&"127.0.0.1".parse().unwrap()));
     }
 
     #[test]
