@@ -4,6 +4,7 @@ pub mod addr;
 pub mod control;
 pub mod domains;
 pub mod inject;
+pub mod ipme;
 pub mod rcpthosts;
 pub mod received;
 pub mod smtp;
