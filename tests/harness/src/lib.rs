@@ -24,6 +24,7 @@
 //! A deliberate difference is pinned on both sides: [`Case::differing_stdout`] and its like.
 
 mod background;
+mod clients;
 mod command;
 mod files;
 mod host;
@@ -34,6 +35,7 @@ mod wait;
 use std::fmt::Write;
 
 pub use background::Background;
+pub use clients::client;
 pub use command::{Command, Run};
 pub use files::{Entry, Files};
 pub use host::Host;

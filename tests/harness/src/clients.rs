@@ -1,0 +1,63 @@
+//! Real mail programs, which nobody here wrote: Debian packages unpacked under `$DAISYCHAIN_CLIENTS`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::skipped;
+
+/// A client with its arguments, ready to run; `None` (and one line, or a failure in CI) if it is not
+/// here. A client that the machine has anyway will do.
+#[must_use]
+pub fn client<'a>(name: &str, args: impl IntoIterator<Item = &'a str>) -> Option<Command> {
+    let root = std::env::var_os("DAISYCHAIN_CLIENTS").map(PathBuf::from);
+    let unpacked = root.as_deref().and_then(|root| find(root, name));
+    let installed = || find(Path::new("/"), name);
+    let Some(program) = unpacked.clone().or_else(installed) else {
+        skipped(name);
+        return None;
+    };
+    let mut command = Command::new(program);
+    command.args(args);
+    if let (Some(root), Some(_)) = (root, unpacked) {
+        surround(&mut command, &root);
+    }
+    Some(command)
+}
+
+fn find(root: &Path, name: &str) -> Option<PathBuf> {
+    let folders = ["usr/bin", "usr/sbin", "usr/lib/postfix/sbin", "bin", "sbin"];
+    folders.iter().map(|folder| root.join(folder).join(name)).find(|path| path.is_file())
+}
+
+/// Lets an unpacked program find its libraries and modules where it was unpacked.
+fn surround(command: &mut Command, root: &Path) {
+    let list = |folders: &[&str]| {
+        let paths: Vec<String> =
+            folders.iter().map(|folder| root.join(folder).to_string_lossy().into_owned()).collect();
+        paths.join(":")
+    };
+    let machine = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let libraries = [
+        format!("usr/lib/{machine}"),
+        format!("lib/{machine}"),
+        "usr/lib/postfix".to_owned(),
+        "usr/lib".to_owned(),
+    ];
+    let libraries: Vec<&str> = libraries.iter().map(String::as_str).collect();
+    command.env("LD_LIBRARY_PATH", list(&libraries));
+    let modules = [
+        "usr/share/perl5".to_owned(),
+        "usr/share/perl/5.36".to_owned(),
+        format!("usr/lib/{machine}/perl5/5.36"),
+        format!("usr/lib/{machine}/perl/5.36"),
+        format!("usr/lib/{machine}/perl-base"),
+    ];
+    let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+    command.env("PERL5LIB", list(&modules));
+    if root.join("usr/lib/python3.11/os.py").is_file() {
+        command.env("PYTHONHOME", root.join("usr"));
+    }
+    let path =
+        format!("{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", list(&["usr/bin", "usr/sbin"]));
+    command.env("PATH", path);
+}
