@@ -4,9 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use harness::{Host, client, until};
-
-const ADDRESS: &str = "you@daisychain.example";
+use harness::{ADDRESS, Host, client, until};
 
 /// The messages that every client sends: header, empty line, body; lines end in LF.
 fn messages() -> Vec<(&'static str, Vec<u8>)> {
@@ -39,7 +37,7 @@ fn below_the_trace(mail: &[u8]) -> &[u8] {
 
 /// Waits for one more message and compares it with what was sent.
 fn arrives(host: &Host, before: usize, sent: &[u8], what: &str) {
-    assert!(until(|| host.mail().len() > before), "{what}: {}", host.log().escape_ascii());
+    assert!(until(|| host.mail().len() > before), "{what}: {}", host.said());
     let mail = host.mail();
     let found = mail.iter().any(|mail| below_the_trace(mail) == sent);
     let starts: Vec<String> =

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::background::Background;
 use crate::skipped;
 
 /// A client with its arguments, ready to run; `None` (and one line, or a failure in CI) if it is not
@@ -60,4 +61,15 @@ fn surround(command: &mut Command, root: &Path) {
     let path =
         format!("{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", list(&["usr/bin", "usr/sbin"]));
     command.env("PATH", path);
+}
+
+/// Starts a server in the background, in a process group of its own; ended when dropped.
+#[must_use]
+pub fn start(mut command: Command) -> Background {
+    use std::os::unix::process::CommandExt;
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = |name| std::fs::File::create(folder.path().join(name)).expect("a file");
+    command.stdin(std::process::Stdio::null()).stdout(file("out")).stderr(file("err"));
+    let child = command.process_group(0).spawn().expect("a server");
+    Background::new(child, folder)
 }

@@ -1,56 +1,146 @@
 //! A private mail host for end-to-end tests.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
+use unix::user::User;
+
+use crate::background::Background;
+use crate::command::{Command, Run};
 use crate::side::{Side, our_programs};
-use crate::wait::until;
+use crate::wait::{free_port, until};
+
+/// The host's domain.
+pub const DOMAIN: &str = "daisychain.example";
+/// The host's user; mail lands in `you/Maildir`.
+pub const ADDRESS: &str = "you@daisychain.example";
 
 /// A host of our programs in a directory of its own, made and run by `package/try-host`; ended when
-/// dropped.
+/// dropped. Root's hosts belong to the account `nobody`, because mail is never delivered to uid 0.
 #[derive(Debug)]
 pub struct Host {
     side: Side,
-    running: Option<crate::Background>,
+    running: Option<Background>,
     port: u16,
+    account: Option<User>,
 }
 
 impl Host {
     /// Makes a host and starts it; its SMTP service listens at [`Host::port`].
     #[must_use]
     pub fn start() -> Host {
-        let mut host = Host { side: Side::ours(), running: None, port: crate::free_port() };
-        host.side.directory("try");
-        host.side.write("try/port", host.port.to_string());
-        let link = host.side.path().join("target");
-        fs::create_dir(&link).expect("a directory");
-        std::os::unix::fs::symlink(our_programs(), link.join("command")).expect("a link");
+        let mut host = Host::made();
         host.resume();
         host
     }
 
-    /// Starts the host again after [`Host::stop`].
-    pub fn resume(&mut self) {
+    /// Makes a host that does not run yet, to be changed first; [`Host::resume`] starts it.
+    #[must_use]
+    pub fn made() -> Host {
+        let root = unix::Uid::current().is_root();
+        let account = root.then(|| User::from_name(b"nobody").ok().flatten()).flatten();
+        let host = Host { side: Side::ours(), running: None, port: free_port(), account };
+        host.write("port", host.port.to_string());
         let tests = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/harness");
         let script = tests.parent().expect("the checkout").join("package/try-host");
-        let words = [script.into_os_string(), self.path("").into(), "daisychain.example".into()];
-        self.running = Some(self.side.command(words).start_in_background());
-        let greets = || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok();
-        assert!(until(greets), "no SMTP service: {}", self.log().escape_ascii());
+        fs::copy(script, host.path("../try-host")).expect("package/try-host");
+        fs::create_dir(host.path("../target")).expect("a directory");
+        let link = host.path("../target/command");
+        std::os::unix::fs::symlink(host.reachable_programs(), link).expect("a link");
+        host.give_away(&host.side.path());
+        host
     }
 
-    /// Ends the host: every process of it at once.
+    /// Our programs, or a copy where the host's account cannot reach them.
+    fn reachable_programs(&self) -> PathBuf {
+        let programs = our_programs();
+        let is_open = |path: &Path| {
+            fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0)
+        };
+        if self.account.is_none() || programs.ancestors().all(is_open) {
+            return programs;
+        }
+        let copy = self.side.path().join("programs");
+        fs::create_dir(&copy).expect("a directory");
+        for entry in fs::read_dir(programs).expect("our programs").flatten() {
+            if entry.path().is_file() {
+                fs::copy(entry.path(), copy.join(entry.file_name())).expect("a copy");
+            }
+        }
+        copy
+    }
+
+    fn give_away(&self, path: &Path) {
+        let Some(user) = &self.account else { return };
+        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("root may");
+        if path.is_dir() && !path.is_symlink() {
+            for entry in fs::read_dir(path).expect("a directory").flatten() {
+                if !entry.path().is_symlink() {
+                    self.give_away(&entry.path());
+                }
+            }
+        }
+    }
+
+    /// Starts the host, also again after [`Host::stop`], and waits for its SMTP service.
+    pub fn resume(&mut self) {
+        let words = ["sh".into(), self.path("../try-host"), self.path(""), DOMAIN.into()];
+        self.running = Some(self.command(words).start_in_background());
+        let greets = || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok();
+        assert!(until(greets), "no SMTP service: {}", self.said());
+    }
+
+    /// Ends the host: every process of it at once, by SIGKILL.
     pub fn stop(&mut self) {
         self.running = None;
     }
 
-    /// The SMTP service's port on 127.0.0.1.
+    /// The process number of svscan, whose process group the whole host is.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().map_or(0, Background::pid)
+    }
+
+    /// A program run as the host's account, with `$QMAILHOME` set.
+    pub fn command<W: AsRef<std::ffi::OsStr>>(
+        &self,
+        words: impl IntoIterator<Item = W>,
+    ) -> Command<'_> {
+        let prefix: &[&str] = if self.account.is_some() { &["setuidgid", "nobody"] } else { &[] };
+        let mut all: Vec<std::ffi::OsString> = prefix.iter().map(Into::into).collect();
+        all.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
+        self.side.command(all).env("QMAILHOME", self.path("qmail"))
+    }
+
+    /// Sends a message through `sendmail`.
+    pub fn send(&self, message: &str, args: &[&str]) -> Run {
+        self.command([&["sendmail"], args].concat()).stdin(message).run()
+    }
+
+    /// Sends a command to a service (`smtpd`, `qmail`, `qmail/log`).
+    pub fn svc(&self, option: &str, service: &str) {
+        let service = self.path("service").join(service);
+        let run = self.command(["svc".as_ref(), option.as_ref(), service.as_os_str()]).run();
+        assert_eq!((run.exit, run.stderr), (0, Vec::new()), "svc {option}");
+    }
+
+    /// Replaces the run script of a service and restarts it.
+    pub fn run_script(&self, service: &str, script: &str) {
+        self.write(&format!("service/{service}/run.new"), script);
+        let new = self.path(&format!("service/{service}/run.new"));
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("a script");
+        fs::rename(new, self.path(&format!("service/{service}/run"))).expect("a script");
+        self.svc("-t", service);
+    }
+
+    /// The port of the SMTP service on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The case directory and programs of the host.
+    /// The case's directory and our programs.
     #[must_use]
     pub fn side(&self) -> &Side {
         &self.side
@@ -62,16 +152,70 @@ impl Host {
         self.side.path().join("try").join(name)
     }
 
-    /// What svscan and what it started have said.
+    /// Writes a file of the host, which then belongs to the host's account.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        let mut made = Vec::new();
+        for parent in path.ancestors().skip(1).take_while(|parent| !parent.exists()) {
+            made.push(parent.to_owned());
+        }
+        fs::create_dir_all(path.parent().expect("a file has a directory")).expect("a directory");
+        fs::write(&path, contents).expect("a file");
+        for path in made.into_iter().chain([path]) {
+            self.give_away(&path);
+        }
+    }
+
+    /// What a service has logged (`smtpd` or `qmail`).
     #[must_use]
-    pub fn log(&self) -> Vec<u8> {
-        self.running.as_ref().map(crate::Background::stderr).unwrap_or_default()
+    pub fn log(&self, service: &str) -> String {
+        let path = self.path(&format!("service/{service}/log/main/current"));
+        String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits until a service has logged `text`.
+    pub fn logs(&self, service: &str, text: &str) {
+        let logged = until(|| self.log(service).contains(text));
+        assert!(logged, "{service} does not log {text:?}:\n{}\n{}", self.log(service), self.said());
+    }
+
+    /// Everything that went wrong or was logged, for a test that fails.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let start = self.running.as_ref().map(Background::stderr).unwrap_or_default();
+        let start = String::from_utf8_lossy(&start).into_owned();
+        format!("{start}\nsmtpd:\n{}\nqmail:\n{}", self.log("smtpd"), self.log("qmail"))
     }
 
     /// The messages in the user's Maildir.
     #[must_use]
     pub fn mail(&self) -> Vec<Vec<u8>> {
-        let entries = fs::read_dir(self.path("you/Maildir/new")).into_iter().flatten().flatten();
+        self.mail_in("you/Maildir")
+    }
+
+    /// The messages in any Maildir of the host.
+    #[must_use]
+    pub fn mail_in(&self, maildir: &str) -> Vec<Vec<u8>> {
+        let entries = fs::read_dir(self.path(maildir).join("new")).into_iter().flatten().flatten();
         entries.filter_map(|entry| fs::read(entry.path()).ok()).collect()
+    }
+
+    /// Waits until the user's Maildir holds `count` messages; gives them as text.
+    #[must_use]
+    pub fn receives(&self, count: usize) -> Vec<String> {
+        let arrived = until(|| self.mail().len() >= count);
+        assert!(arrived, "{} of {count} messages arrived\n{}", self.mail().len(), self.said());
+        self.mail().iter().map(|mail| String::from_utf8_lossy(mail).into_owned()).collect()
+    }
+
+    /// Waits until the queue holds no message.
+    pub fn drains(&self) {
+        let mess = self.path("qmail/queue/mess");
+        let is_empty = || {
+            fs::read_dir(&mess).into_iter().flatten().flatten().all(|part| {
+                fs::read_dir(part.path()).map_or(true, |mut entries| entries.next().is_none())
+            })
+        };
+        assert!(until(is_empty), "the queue is not empty\n{}", self.said());
     }
 }

@@ -29,17 +29,19 @@ mod command;
 mod files;
 mod host;
 mod side;
+mod smtp;
 mod transcript;
 mod wait;
 
 use std::fmt::Write;
 
 pub use background::Background;
-pub use clients::client;
+pub use clients::{client, start};
 pub use command::{Command, Run};
 pub use files::{Entry, Files};
-pub use host::Host;
-pub use side::{Side, Which};
+pub use host::{ADDRESS, DOMAIN, Host};
+pub use side::{Side, Which, executable};
+pub use smtp::Smtp;
 pub use wait::{free_port, until};
 
 use transcript::Transcript;
@@ -97,6 +99,12 @@ pub fn recorded(program: &str, name: &str, run: impl Fn(&Side) -> Run) -> Case {
 pub fn skipped(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "missing in CI: {what}");
     eprintln!("skipped, missing: {what}");
+}
+
+/// Says in one line that a case is left out because of who runs the tests: also in CI, which runs them
+/// as root.
+pub fn skipped_for(reason: &str) {
+    eprintln!("skipped: {reason}");
 }
 
 fn on(side: &Side, run: &impl Fn(&Side) -> Run) -> Outcome {

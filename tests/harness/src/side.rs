@@ -181,3 +181,8 @@ fn write(path: &Path, contents: &[u8]) {
     }
     fs::write(path, contents).expect("a file");
 }
+
+/// Makes a file executable for everybody.
+pub fn executable(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a file");
+}

@@ -1,0 +1,154 @@
+//! svc, svstat, logs: what an administrator does all day.
+
+use std::fs;
+
+use harness::{ADDRESS, Host, Smtp, until};
+
+const MESSAGE: &str = "Subject: s\n\nbody\n";
+
+fn status(host: &Host, service: &str) -> String {
+    let service = host.path("service").join(service);
+    let run = host.command(["svstat".as_ref(), service.as_os_str()]).run();
+    let line = String::from_utf8_lossy(&run.stdout).into_owned();
+    line.rsplit(": ").next().unwrap_or_default().trim_end().to_owned()
+}
+
+fn becomes(host: &Host, service: &str, start: &str) {
+    let is_so = || status(host, service).starts_with(start);
+    assert!(until(is_so), "{service}: {} instead of {start}", status(host, service));
+}
+
+/// The process of a service that is up.
+fn pid(host: &Host, service: &str) -> String {
+    becomes(host, service, "up (pid ");
+    status(host, service).split([' ', ')']).nth(2).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn svc_does_what_its_letters_say() {
+    let host = Host::start();
+    let first = pid(&host, "qmail");
+    host.svc("-t", "qmail");
+    assert!(until(
+        || status(&host, "qmail").starts_with("up (pid ") && pid(&host, "qmail") != first
+    ));
+    host.logs("qmail", "status: exiting");
+
+    host.svc("-d", "qmail");
+    becomes(&host, "qmail", "down ");
+    Smtp::connect(host.port()).deliver("a@b.example", ADDRESS, MESSAGE);
+    host.svc("-u", "qmail");
+    assert_eq!(host.receives(1).len(), 1);
+
+    host.svc("-d", "smtpd");
+    becomes(&host, "smtpd", "down ");
+    host.svc("-o", "smtpd");
+    becomes(&host, "smtpd", "up (pid ");
+    host.svc("-k", "smtpd");
+    becomes(&host, "smtpd", "down ");
+    host.svc("-u", "smtpd");
+    becomes(&host, "smtpd", "up (pid ");
+    host.svc("-p", "smtpd");
+    assert!(until(|| status(&host, "smtpd").ends_with(", paused")));
+    host.svc("-c", "smtpd");
+    assert!(until(|| !status(&host, "smtpd").ends_with(", paused")));
+}
+
+#[test]
+fn a_hangup_makes_new_names_count() {
+    let host = Host::start();
+    fs::write(host.path("qmail/control/locals"), "daisychain.example\nnew.example\n")
+        .expect("locals");
+    host.svc("-h", "qmail");
+    host.write("qmail/control/smtproutes", ":127.0.0.1:1\n");
+    assert_eq!(host.send(MESSAGE, &["you@new.example"]).exit, 0);
+    assert_eq!(host.receives(1).len(), 1);
+}
+
+#[test]
+fn a_service_directory_that_appears_is_picked_up_and_one_that_goes_is_left_running() {
+    let host = Host::start();
+    host.write("new/run", "#!/bin/sh\necho started >> ran\nexec sleep 1000\n");
+    harness::executable(&host.path("new/run"));
+    fs::rename(host.path("new"), host.path("service/new")).expect("a service");
+    let running = pid(&host, "new");
+    assert!(until(|| fs::read_to_string(host.path("service/new/ran")).is_ok()));
+    fs::rename(host.path("service/new"), host.path("gone")).expect("a service");
+    let gone = host.path("gone");
+    let svc = |option: &str| {
+        host.command([option_words(option), vec![gone.as_os_str().into()]].concat()).run()
+    };
+    let run = host.command(["svstat".as_ref(), gone.as_os_str()]).run();
+    assert!(String::from_utf8_lossy(&run.stdout).contains(&running), "it runs on");
+    assert_eq!(svc("-dx").exit, 0);
+    let ok = || host.command(["svok".as_ref(), gone.as_os_str()]).run().exit;
+    assert!(until(|| ok() == 100), "supervise has ended");
+}
+
+fn option_words(option: &str) -> Vec<std::ffi::OsString> {
+    vec!["svc".into(), option.into()]
+}
+
+#[test]
+fn a_service_that_dies_at_once_is_started_once_a_second() {
+    let host = Host::start();
+    host.write("new/run", "#!/bin/sh\ndate +%s%N >> times\nexit 1\n");
+    harness::executable(&host.path("new/run"));
+    fs::rename(host.path("new"), host.path("service/new")).expect("a service");
+    let times = || fs::read_to_string(host.path("service/new/times")).unwrap_or_default();
+    assert!(until(|| times().lines().count() >= 4), "it is started again and again");
+    let times: Vec<u64> = times().lines().filter_map(|line| line.parse().ok()).collect();
+    for pair in times.windows(2) {
+        assert!(pair[1] - pair[0] > 900_000_000, "{times:?}");
+    }
+}
+
+#[test]
+fn a_log_turns_over_under_load_and_loses_no_line() {
+    let host = Host::start();
+    host.write("log/run", "#!/bin/sh\nexec seq 1 20000\n");
+    host.write("log/log/run", "#!/bin/sh\nexec multilog t s4096 n1000 ./main\n");
+    host.write("log/down", "");
+    harness::executable(&host.path("log/run"));
+    harness::executable(&host.path("log/log/run"));
+    fs::rename(host.path("log"), host.path("service/log")).expect("a service");
+    becomes(&host, "log", "down ");
+    host.svc("-o", "log");
+    let lines = || {
+        let main = host.path("service/log/log/main");
+        let mut names: Vec<_> =
+            fs::read_dir(main).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        names.retain(|path| {
+            path.file_name()
+                .is_some_and(|name| name == "current" || name.to_string_lossy().starts_with('@'))
+        });
+        names.sort(); // "@…" before "current", and by time
+        let text: String =
+            names.iter().map(|path| fs::read_to_string(path).unwrap_or_default()).collect();
+        text.lines()
+            .filter_map(|line| line.split(' ').nth(1)?.parse::<u32>().ok())
+            .collect::<Vec<_>>()
+    };
+    assert!(until(|| lines().len() >= 20_000), "{} lines", lines().len());
+    assert_eq!(lines(), (1..=20_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn recordio_shows_the_dialogue() {
+    let host = Host::start();
+    let script = format!(
+        "#!/bin/sh\nexec 2>&1\nexec env - PATH=\"$PATH\" QMAILHOME='{}' tcpserver -vHR -l x 127.0.0.1 {} recordio qmail-smtpd\n",
+        host.path("qmail").display(),
+        host.port()
+    );
+    host.run_script("smtpd", &script);
+    assert!(until(|| host.log("smtpd").matches("tcpserver: status: 0/").count() >= 2));
+    Smtp::connect(host.port()).deliver("a@b.example", ADDRESS, MESSAGE);
+    host.logs("smtpd", " > 220 daisychain.example ESMTP");
+    host.logs("smtpd", " < MAIL FROM:<a@b.example>");
+    let log = host.log("smtpd");
+    let local = host.side().command(["tai64nlocal"]).stdin(&log).run();
+    let shown = String::from_utf8_lossy(&local.stdout).into_owned();
+    assert_eq!(shown.lines().count(), log.lines().count());
+    assert!(shown.starts_with("20"), "{shown}");
+}

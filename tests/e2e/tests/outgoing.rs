@@ -1,0 +1,196 @@
+//! Mail for other hosts: routes, deferrals, bounces, dead hosts.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+
+use harness::{ADDRESS, Background, Host, client, free_port, until};
+
+/// A peer that answers each command with what `answer` says, and hands over what it heard.
+fn peer(answer: fn(&str) -> &'static str) -> (u16, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let (heard, hears) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let session = converse(&stream, answer);
+            if heard.send(session).is_err() {
+                return;
+            }
+        }
+    });
+    (port, hears)
+}
+
+fn converse(stream: &TcpStream, answer: fn(&str) -> &'static str) -> String {
+    let mut heard = String::new();
+    let mut say = |text: &str| {
+        let mut stream = stream;
+        let _ = stream.write_all(format!("{text}\r\n").as_bytes()); // the client may be gone
+    };
+    say(answer("CONNECT"));
+    let mut in_data = false;
+    for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        heard.push_str(&line);
+        heard.push('\n');
+        if in_data && line != "." {
+            continue;
+        }
+        in_data = line == "DATA" && answer("DATA").starts_with('3');
+        say(answer(&line));
+        if line == "QUIT" {
+            break;
+        }
+    }
+    heard
+}
+
+fn agreeable(command: &str) -> &'static str {
+    match command.split(' ').next() {
+        Some("CONNECT") => "220 peer.example",
+        Some("DATA") => "354 go",
+        Some("QUIT") => "221 bye",
+        _ => "250 ok",
+    }
+}
+
+fn refusing(command: &str) -> &'static str {
+    match command.split(' ').next() {
+        Some("RCPT") => "550 no such user here",
+        _ => agreeable(command),
+    }
+}
+
+fn busy(command: &str) -> &'static str {
+    match command.split(' ').next() {
+        Some("RCPT") => "450 come back later",
+        _ => agreeable(command),
+    }
+}
+
+fn routed(host: &Host, port: u16) {
+    host.write("qmail/control/smtproutes", format!("elsewhere.example:127.0.0.1:{port}\n"));
+}
+
+const MESSAGE: &str = "From: you@daisychain.example\nTo: friend@elsewhere.example\nSubject: out\n\n\
+                       .dot\nlast line without end";
+
+#[test]
+fn a_message_goes_to_the_host_that_the_routes_name() {
+    let host = Host::start();
+    let (port, hears) = peer(agreeable);
+    routed(&host, port);
+    assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
+    let session = hears.recv_timeout(std::time::Duration::from_secs(20)).expect("a session");
+    assert!(session.starts_with("HELO daisychain.example\nMAIL FROM:<"), "{session}");
+    assert!(
+        session.contains("\nRCPT TO:<friend@elsewhere.example>\nDATA\nReceived: (qmail "),
+        "{session}"
+    );
+    assert!(session.ends_with("\n\n..dot\nlast line without end\n.\nQUIT\n"), "{session}");
+    host.logs("qmail", "success: 127.0.0.1_accepted_message./Remote_host_said:_250_ok/");
+    host.drains();
+}
+
+#[test]
+fn smtp_sink_takes_mail() {
+    let host = Host::start();
+    let port = free_port();
+    let address = format!("127.0.0.1:{port}");
+    // It gives up root only if told whom to become.
+    let Some(command) = client("smtp-sink", ["-h", "sink.example", &address, "20"]) else { return };
+    let _sink = harness::start(command);
+    assert!(until(|| TcpStream::connect(("127.0.0.1", port)).is_ok()), "smtp-sink does not listen");
+    routed(&host, port);
+    for _ in 0..5 {
+        assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
+    }
+    host.logs("qmail", "success: 127.0.0.1_accepted_message.");
+    host.drains();
+}
+
+#[test]
+fn a_refusal_comes_back_as_a_bounce() {
+    let host = Host::start();
+    let (port, _hears) = peer(refusing);
+    routed(&host, port);
+    assert_eq!(host.send(MESSAGE, &["-f", ADDRESS, "friend@elsewhere.example"]).exit, 0);
+    let mail = host.receives(1);
+    let bounce = mail.first().expect("one");
+    for part in [
+        "Return-Path: <>\n",
+        "\nFrom: MAILER-DAEMON@daisychain.example\n",
+        "\nTo: you@daisychain.example\n",
+        "\nSubject: failure notice\n",
+        "\n\nHi. This is the qmail-send program at daisychain.example.\n",
+        "\n\n<friend@elsewhere.example>:\n127.0.0.1 does not like recipient.\n\
+         Remote host said: 550 no such user here\nGiving up on 127.0.0.1.\n\n",
+        "\n--- Below this line is a copy of the message.\n\nReturn-Path: <you@daisychain.example>\n",
+        "\nlast line without end\n",
+    ] {
+        assert!(bounce.contains(part), "no {part:?} in {bounce}");
+    }
+    host.logs("qmail", "bounce msg ");
+    host.drains();
+}
+
+#[test]
+fn a_deferral_stays_in_the_queue_until_it_is_tried_again() {
+    let host = Host::start();
+    let (port, _hears) = peer(busy);
+    routed(&host, port);
+    assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
+    host.logs(
+        "qmail",
+        "deferral: 127.0.0.1_does_not_like_recipient./Remote_host_said:_450_come_back_later/",
+    );
+    let (port, hears) = peer(agreeable);
+    routed(&host, port);
+    host.svc("-a", "qmail");
+    assert!(hears.recv_timeout(std::time::Duration::from_secs(20)).is_ok(), "{}", host.said());
+    host.drains();
+}
+
+#[test]
+fn a_host_that_refuses_connections_is_tried_later() {
+    let host = Host::start();
+    routed(&host, free_port());
+    assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
+    let sorry = "deferral: Sorry,_I_wasn't_able_to_establish_an_SMTP_connection._(#4.4.1)/";
+    host.logs("qmail", sorry);
+}
+
+/// A real Postfix on a loopback port, which delivers to a mailbox of its own.
+fn postfix(host: &Host) -> Option<(Background, u16, std::path::PathBuf)> {
+    if !unix::Uid::current().is_root() {
+        harness::skipped_for("a Postfix needs root to start");
+        return None;
+    }
+    client("postfix", [])?;
+    let port = free_port();
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("postfix");
+    let folder = host.side().path().join("postfix");
+    let clients = std::env::var_os("DAISYCHAIN_CLIENTS").unwrap_or_else(|| "/".into());
+    let mut command = std::process::Command::new(script);
+    command.arg(&folder).arg(port.to_string()).arg(clients);
+    let server = harness::start(command);
+    let greets = || {
+        let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).is_ok() && line.starts_with("220 ")
+    };
+    assert!(until(greets), "Postfix does not greet: {}", server.stderr().escape_ascii());
+    Some((server, port, folder.join("mailbox")))
+}
+
+#[test]
+fn postfix_takes_mail() {
+    let host = Host::start();
+    let Some((_server, port, mailbox)) = postfix(&host) else { return };
+    routed(&host, port);
+    assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
+    host.logs("qmail", "success: 127.0.0.1_accepted_message.");
+    let text = || std::fs::read_to_string(&mailbox).unwrap_or_default();
+    assert!(until(|| text().contains("last line without end")), "{}", text());
+    assert!(text().contains("\nX-Original-To: friend@elsewhere.example\n"), "{}", text());
+}
