@@ -160,7 +160,7 @@ fn commands_sent_ahead_of_data_are_no_message() {
 fn a_control_file_that_cannot_be_read_is_a_temporary_failure() {
     let host = Host::start();
     let path = host.path("qmail/control/rcpthosts");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).expect("a mode");
     assert_eq!(Smtp::connect(host.port()).rest(), "421 unable to read controls (#4.3.0)\r\n");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("a mode");
     still_works(&host);

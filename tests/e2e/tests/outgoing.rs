@@ -10,21 +10,21 @@ use harness::{ADDRESS, Background, Host, client, free_port, until};
 fn peer(answer: fn(&str) -> &'static str) -> (u16, mpsc::Receiver<String>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let port = listener.local_addr().expect("bound").port();
-    let (heard, hears) = mpsc::channel();
+    let (tell, heard) = mpsc::channel();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let session = converse(&stream, answer);
-            if heard.send(session).is_err() {
+            if tell.send(session).is_err() {
                 return;
             }
         }
     });
-    (port, hears)
+    (port, heard)
 }
 
 fn converse(stream: &TcpStream, answer: fn(&str) -> &'static str) -> String {
     let mut heard = String::new();
-    let mut say = |text: &str| {
+    let say = |text: &str| {
         let mut stream = stream;
         let _ = stream.write_all(format!("{text}\r\n").as_bytes()); // the client may be gone
     };
@@ -78,10 +78,10 @@ const MESSAGE: &str = "From: you@daisychain.example\nTo: friend@elsewhere.exampl
 #[test]
 fn a_message_goes_to_the_host_that_the_routes_name() {
     let host = Host::start();
-    let (port, hears) = peer(agreeable);
+    let (port, sessions) = peer(agreeable);
     routed(&host, port);
     assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
-    let session = hears.recv_timeout(std::time::Duration::from_secs(20)).expect("a session");
+    let session = sessions.recv_timeout(std::time::Duration::from_secs(20)).expect("a session");
     assert!(session.starts_with("HELO daisychain.example\nMAIL FROM:<"), "{session}");
     assert!(
         session.contains("\nRCPT TO:<friend@elsewhere.example>\nDATA\nReceived: (qmail "),
@@ -112,7 +112,7 @@ fn smtp_sink_takes_mail() {
 #[test]
 fn a_refusal_comes_back_as_a_bounce() {
     let host = Host::start();
-    let (port, _hears) = peer(refusing);
+    let (port, _sessions) = peer(refusing);
     routed(&host, port);
     assert_eq!(host.send(MESSAGE, &["-f", ADDRESS, "friend@elsewhere.example"]).exit, 0);
     let mail = host.receives(1);
@@ -137,17 +137,17 @@ fn a_refusal_comes_back_as_a_bounce() {
 #[test]
 fn a_deferral_stays_in_the_queue_until_it_is_tried_again() {
     let host = Host::start();
-    let (port, _hears) = peer(busy);
+    let (port, _sessions) = peer(busy);
     routed(&host, port);
     assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
     host.logs(
         "qmail",
         "deferral: 127.0.0.1_does_not_like_recipient./Remote_host_said:_450_come_back_later/",
     );
-    let (port, hears) = peer(agreeable);
+    let (port, sessions) = peer(agreeable);
     routed(&host, port);
     host.svc("-a", "qmail");
-    assert!(hears.recv_timeout(std::time::Duration::from_secs(20)).is_ok(), "{}", host.said());
+    assert!(sessions.recv_timeout(std::time::Duration::from_secs(20)).is_ok(), "{}", host.said());
     host.drains();
 }
 
