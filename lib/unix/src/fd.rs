@@ -118,6 +118,16 @@ pub fn is_same_file(one: impl AsFd, other: impl AsFd) -> io::Result<bool> {
     Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
 }
 
+/// Puts another open file behind a standard descriptor; it stays open across exec.
+pub fn redirect(which: Standard, fd: impl AsFd) -> io::Result<()> {
+    match which {
+        Standard::Input => nix::unistd::dup2_stdin(fd)?,
+        Standard::Output => nix::unistd::dup2_stdout(fd)?,
+        Standard::Error => nix::unistd::dup2_stderr(fd)?,
+    }
+    Ok(())
+}
+
 /// Whether the descriptor closes when another program is executed.
 pub fn close_on_exec(fd: impl AsFd, yes: bool) -> io::Result<()> {
     let fd = fd.as_fd();

@@ -17,6 +17,8 @@ pub mod random;
 pub mod signal;
 pub mod socket;
 pub mod timed;
+pub mod title;
 pub mod user;
+pub mod watch;
 
 pub use nix::unistd::{Gid, Pid, Uid};

@@ -42,6 +42,16 @@ pub fn ignore(signal: Signal) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether `signal` is ignored, as nohup(1) makes it for the programs it runs.
+#[must_use]
+pub fn is_ignored(signal: Signal) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: no new action is given; the old one is written to memory of ours.
+    let result = unsafe { libc::sigaction(signal as i32, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: sigaction has filled it, as it did not fail.
+    result == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
 /// Exit codes of [`exit_on`], by signal number; −1 for none.
 static LEAVING: [AtomicI32; 65] = [const { AtomicI32::new(-1) }; 65];
 
@@ -147,5 +157,13 @@ mod tests {
         assert!(crate::poll::until(&signals, false, None).unwrap());
         assert_eq!(signals.drain(), [Signal::SIGUSR2]);
         assert_eq!(signals.drain(), []);
+    }
+
+    #[test]
+    fn an_ignored_signal_is_known() {
+        assert!(!is_ignored(Signal::SIGWINCH));
+        ignore(Signal::SIGWINCH).unwrap();
+        assert!(is_ignored(Signal::SIGWINCH));
+        default(Signal::SIGWINCH).unwrap();
     }
 }
