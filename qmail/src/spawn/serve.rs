@@ -57,7 +57,7 @@ pub struct Run<J> {
 pub enum Capture {
     /// Standard output and standard error, as one.
     Both,
-    /// Standard output; standard error is closed.
+    /// Standard output; standard error is left as it is.
     Output,
 }
 
@@ -279,9 +279,8 @@ impl<S: Spawner> Service<S> {
 /// Gives the child a pipe to write to; our end of it is returned.
 fn connect(chain: &mut Chain, capture: Capture) -> io::Result<OwnedFd> {
     let (ours, theirs) = fd::pipe()?;
-    match capture {
-        Capture::Both => chain.descriptor(2, fd::duplicate(&theirs, 3)?),
-        Capture::Output => chain.close(2),
+    if capture == Capture::Both {
+        chain.descriptor(2, fd::duplicate(&theirs, 3)?);
     }
     chain.descriptor(1, theirs);
     Ok(ours)
