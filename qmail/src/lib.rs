@@ -7,6 +7,7 @@ pub mod inject;
 pub mod ipme;
 pub mod rcpthosts;
 pub mod received;
+pub mod send;
 pub mod smtp;
 pub mod spawn;
 pub mod splog;
