@@ -3,10 +3,12 @@
 //! What is here decides and touches nothing.
 
 pub mod bounce;
+pub mod jobs;
 pub mod log;
 pub mod retry;
 pub mod route;
 pub mod schedule;
+pub mod todo;
 
 use std::ops::{Index, IndexMut};
 

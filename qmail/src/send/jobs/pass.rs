@@ -1,0 +1,170 @@
+//! Reading recipients.
+
+use queue::record::Record;
+
+use super::JobNumber;
+
+/// A record longer than this is none that any program of ours has written.
+const LONGEST_RECORD: usize = 1 << 20;
+
+/// The recipients of a pass, out of bytes of their file that arrive in pieces.
+#[derive(Debug)]
+pub struct Pass {
+    /// The pass's job.
+    pub job: JobNumber,
+    bytes: Vec<u8>,
+    /// How many of `bytes` have been used.
+    used: usize,
+    /// Where `bytes` begin in the file.
+    start: u64,
+    is_whole: bool,
+}
+
+/// What comes next in a file of recipients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nobody any more.
+    End,
+    /// More bytes are needed.
+    More,
+    /// A recipient who is not done.
+    Recipient {
+        /// Where the record's letter is, in bytes from the start of the file.
+        offset: u64,
+        /// The address.
+        address: Vec<u8>,
+    },
+    /// Something that is no recipient.
+    Unknown,
+}
+
+impl Pass {
+    /// A pass that begins at the start of its file.
+    #[must_use]
+    pub fn new(job: JobNumber) -> Pass {
+        Pass { job, bytes: Vec::new(), used: 0, start: 0, is_whole: false }
+    }
+
+    /// Takes the next bytes of the file; `is_whole` if they are the last.
+    pub fn feed(&mut self, bytes: Vec<u8>, is_whole: bool) {
+        self.start += self.used as u64;
+        if self.used == self.bytes.len() {
+            self.bytes = bytes;
+        } else {
+            self.bytes.drain(..self.used);
+            self.bytes.extend(bytes);
+        }
+        self.used = 0;
+        self.is_whole = is_whole;
+    }
+
+    /// True if there is nobody any more, without looking at another record.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_whole && self.used == self.bytes.len()
+    }
+
+    /// The next recipient who is not done. A record without its zero byte at the end of the file is
+    /// none.
+    pub fn read(&mut self) -> Next {
+        while let Some(rest) = self.bytes.get(self.used..) {
+            let Some(length) = memchr::memchr(0, rest) else {
+                return match (self.is_whole, rest.len() > LONGEST_RECORD) {
+                    (true, _) => Next::End,
+                    (false, true) => Next::Unknown,
+                    (false, false) => Next::More,
+                };
+            };
+            let offset = self.start + self.used as u64;
+            self.used += length + 1;
+            match rest.get(..length).map(Record::parse) {
+                Some(Ok(Record::Done(_))) => {}
+                Some(Ok(Record::Recipient(address))) => {
+                    return Next::Recipient { offset, address: address.to_vec() };
+                }
+                _ => return Next::Unknown,
+            }
+        }
+        Next::End
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pass() -> Pass {
+        Pass::new(super::super::Jobs::default().add(super::super::Job::new(
+            queue::path::MessageId(1),
+            crate::send::Channel::Local,
+            Vec::new(),
+            0,
+            false,
+        )))
+    }
+
+    /// All recipients of a file that is read in pieces, and how it ended.
+    fn read(file: &[u8], size: usize) -> (Vec<(u64, Vec<u8>)>, Next) {
+        let mut pass = pass();
+        let mut pieces = file.chunks(size);
+        let mut found = Vec::new();
+        loop {
+            match pass.read() {
+                Next::Recipient { offset, address } => found.push((offset, address)),
+                Next::More => {
+                    let piece = pieces.next().unwrap_or_default();
+                    pass.feed(piece.to_vec(), piece.len() < size);
+                }
+                end => return (found, end),
+            }
+        }
+    }
+
+    #[test]
+    fn those_who_are_done_are_passed_over() {
+        let file = b"Ta@b\0Dc@d\0T\0Te@f\0";
+        let expected = [(0, b"a@b".to_vec()), (10, Vec::new()), (12, b"e@f".to_vec())];
+        for size in 1..30 {
+            assert_eq!(read(file, size), (expected.to_vec(), Next::End), "{size}");
+        }
+    }
+
+    #[test]
+    fn an_unfinished_record_ends_the_file() {
+        assert_eq!(read(b"Ta@b\0Tc@", 4), (vec![(0, b"a@b".to_vec())], Next::End));
+        assert_eq!(read(b"", 4), (vec![], Next::End));
+    }
+
+    #[test]
+    fn another_letter_is_unknown() {
+        assert_eq!(read(b"Ta@b\0Fc@d\0Te@f\0", 99).1, Next::Unknown);
+        assert_eq!(read(b"\0", 99).1, Next::Unknown);
+        assert_eq!(read(&vec![b'T'; 2 << 20], 1 << 16).1, Next::Unknown);
+    }
+
+    #[test]
+    fn the_end_is_known_with_the_last_record() {
+        let mut pass = pass();
+        pass.feed(b"Ta@b\0".to_vec(), true);
+        assert!(!pass.is_over());
+        assert!(matches!(pass.read(), Next::Recipient { .. }));
+        assert!(pass.is_over());
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_do_not_matter(file in "[TDa\\x00]{0,40}", size in 1usize..10) {
+            prop_assert_eq!(read(file.as_bytes(), size), read(file.as_bytes(), 100));
+        }
+
+        #[test]
+        fn a_recipient_is_at_its_offset(file in "([TD][a-c]{0,3}\\x00){0,8}", size in 1usize..10) {
+            for (offset, address) in read(file.as_bytes(), size).0 {
+                let record = &file.as_bytes()[usize::try_from(offset).unwrap()..];
+                prop_assert_eq!(record[0], b'T');
+                prop_assert!(record[1..].starts_with(&address));
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Preprocessing: todo → info, local, remote.
+//!
+//! Steps over a disk, for many messages at a time: [`split`] each, [`settle`] them together, and only
+//! then have their envelopes removed from `todo/`.
+
+use std::io::BufRead;
+
+use queue::disk::Disk;
+use queue::path::{Area, MessageId, Name};
+use queue::record::{Reader, Record, Trouble};
+
+use crate::send::log::Log;
+use crate::send::route::Routes;
+use crate::send::{Channel, Channels};
+
+/// A message that lies in `todo/`.
+#[derive(Debug)]
+pub struct Queued<R> {
+    /// Which.
+    pub id: MessageId,
+    /// The size of its file in `mess/`.
+    pub bytes: u64,
+    /// Its file in `todo/`, open.
+    pub envelope: R,
+    /// True if it may have files in `local/`, `remote/` or `bounce/` without one in `info/`: left by
+    /// a message that had its number before.
+    pub has_strays: bool,
+}
+
+/// The recipients of one channel of a message that has just been preprocessed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipients {
+    /// So few that they need not be read from their file: its bytes.
+    Few(Vec<u8>),
+    /// Too many for that.
+    Many,
+}
+
+/// A message that is preprocessed but for the removal of its envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preprocessed {
+    /// Which.
+    pub id: MessageId,
+    /// Its sender.
+    pub sender: Vec<u8>,
+    /// Its recipients, where there are any.
+    pub recipients: Channels<Option<Recipients>>,
+}
+
+/// A message whose files are written and not synced.
+#[derive(Debug)]
+pub struct Split<F> {
+    id: MessageId,
+    sender: Vec<u8>,
+    info: F,
+    parts: Channels<Option<Part<F>>>,
+}
+
+/// A file of recipients being written.
+#[derive(Debug)]
+struct Part<F> {
+    file: F,
+    buffer: Vec<u8>,
+    recipients: Recipients,
+}
+
+/// Bytes that are written at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// What is kept in memory of a message's recipients.
+const FEW: usize = 4096;
+
+/// Something went wrong; the log says what. The message stays where it is, to be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Postponed;
+
+/// Writes `info/`, `local/` and `remote/` for one message. What was there of a message that had the
+/// number before, or of an earlier attempt, is replaced.
+pub fn split<D: Disk, R: BufRead>(
+    disk: &mut D,
+    routes: &Routes,
+    message: Queued<R>,
+    log: &mut Log,
+) -> Result<Split<D::File>, Postponed> {
+    let Queued { id, bytes, envelope, has_strays } = message;
+    if has_strays {
+        purge(disk, id, log)?;
+    }
+    let mut info = create_info(disk, id, log)?;
+    log.new_message(id);
+
+    let mut records = Reader::new(envelope);
+    let (mut uid, mut pid, mut sender) = (0, 0, None);
+    let mut parts = Channels::default();
+    loop {
+        match records.read() {
+            Ok(None) => break,
+            Ok(Some((_, Record::Uid(number)))) => uid = number,
+            Ok(Some((_, Record::Pid(number)))) => pid = number,
+            Ok(Some((_, Record::Sender(address)))) => {
+                let mut record = Vec::with_capacity(address.len() + 2);
+                Record::Sender(address).write(&mut record);
+                write(disk, &mut info, &record, &Area::Info.of(id), log)?;
+                log.info(id, bytes, address, pid, uid);
+                sender.get_or_insert_with(|| address.to_vec());
+            }
+            Ok(Some((_, Record::Recipient(address)))) => {
+                let (channel, address) = routes.route(address);
+                let part = part(disk, id, channel, &mut parts, log)?;
+                Record::Recipient(&address).write(&mut part.buffer);
+                if part.buffer.len() >= BUFFER {
+                    part.flush(disk, &channel.area().of(id), log)?;
+                }
+            }
+            Ok(Some((_, Record::Done(_)))) | Err(Trouble::Unknown) => {
+                let name = Area::Todo.of(id);
+                return Err(warn(log, "unknown record type in ", &name));
+            }
+            Err(Trouble::Read(_)) => return Err(warn(log, "trouble reading ", &Area::Todo.of(id))),
+        }
+    }
+    // Nobody could ever say whom a message without a sender is from.
+    let sender = sender.ok_or_else(|| warn(log, "no sender in ", &Area::Todo.of(id)))?;
+    disk.start_sync(&info);
+    for channel in Channel::ALL {
+        if let Some(part) = &mut parts[channel] {
+            part.flush(disk, &channel.area().of(id), log)?;
+            disk.start_sync(&part.file);
+        }
+    }
+    Ok(Split { id, sender, info, parts })
+}
+
+/// Makes the files of `splits` durable, and which files there are: each directory is synced once.
+///
+/// Gives those whose envelopes may now be removed.
+pub fn settle<D: Disk>(
+    disk: &mut D,
+    splits: Vec<Split<D::File>>,
+    log: &mut Log,
+) -> Vec<Preprocessed> {
+    let mut settled = Vec::with_capacity(splits.len());
+    for split in splits {
+        if let Ok(preprocessed) = sync_files(disk, split, log) {
+            settled.push(preprocessed);
+        }
+    }
+    let mut synced: Vec<(Name, bool)> = Vec::new();
+    settled.retain(|preprocessed| {
+        directories(preprocessed).all(|directory| {
+            if let Some((_, is_synced)) = synced.iter().find(|(known, _)| *known == directory) {
+                return *is_synced;
+            }
+            let is_synced = disk.sync_directory(&directory).is_ok();
+            if !is_synced {
+                warn(log, "trouble fsyncing ", &directory);
+            }
+            synced.push((directory, is_synced));
+            is_synced
+        })
+    });
+    settled
+}
+
+/// The directories that hold the names of a message's files.
+fn directories(message: &Preprocessed) -> impl Iterator<Item = Name> {
+    let used = Channel::ALL.into_iter().filter(|&channel| message.recipients[channel].is_some());
+    let areas = std::iter::once(Area::Info).chain(used.map(Channel::area));
+    areas.map(|area| area.of(message.id).parent())
+}
+
+fn sync_files<D: Disk>(
+    disk: &mut D,
+    split: Split<D::File>,
+    log: &mut Log,
+) -> Result<Preprocessed, Postponed> {
+    let Split { id, sender, info, parts } = split;
+    let mut sync = |file: &D::File, area: Area| {
+        let synced = disk.sync(file);
+        synced.map_err(|_| warn(log, "trouble fsyncing ", &area.of(id)))
+    };
+    sync(&info, Area::Info)?;
+    let mut recipients = Channels::default();
+    let Channels { local, remote } = parts;
+    for (channel, part) in [(Channel::Local, local), (Channel::Remote, remote)] {
+        if let Some(part) = part {
+            sync(&part.file, channel.area())?;
+            recipients[channel] = Some(part.recipients);
+        }
+    }
+    Ok(Preprocessed { id, sender, recipients })
+}
+
+/// Creates the message's file in `info/`. If there is one, it and what else it has is of an earlier
+/// attempt.
+fn create_info<D: Disk>(disk: &mut D, id: MessageId, log: &mut Log) -> Result<D::File, Postponed> {
+    let name = Area::Info.of(id);
+    if let Ok(file) = disk.create(&name) {
+        return Ok(file);
+    }
+    purge(disk, id, log)?;
+    disk.create(&name).map_err(|_| warn(log, "unable to create ", &name))
+}
+
+/// Removes what message `id` may have beside `mess/`, `intd/` and `todo/`; `info/` last, because by it
+/// the rest is found.
+fn purge<D: Disk>(disk: &mut D, id: MessageId, log: &mut Log) -> Result<(), Postponed> {
+    for area in [Area::Local, Area::Remote, Area::Bounce, Area::Info] {
+        let name = area.of(id);
+        if disk.unlink(&name).is_err() && !matches!(disk.exists(&name), Ok(false)) {
+            return Err(warn(log, "unable to unlink ", &name));
+        }
+    }
+    Ok(())
+}
+
+/// The file of recipients for a channel, created when there is a first recipient.
+fn part<'a, D: Disk>(
+    disk: &mut D,
+    id: MessageId,
+    channel: Channel,
+    parts: &'a mut Channels<Option<Part<D::File>>>,
+    log: &mut Log,
+) -> Result<&'a mut Part<D::File>, Postponed> {
+    let slot = &mut parts[channel];
+    if slot.is_none() {
+        let name = channel.area().of(id);
+        let file = disk.create(&name).map_err(|_| warn(log, "unable to create ", &name))?;
+        *slot = Some(Part { file, buffer: Vec::new(), recipients: Recipients::Few(Vec::new()) });
+    }
+    slot.as_mut().ok_or(Postponed) // it is there
+}
+
+impl<F> Part<F> {
+    fn flush<D: Disk<File = F>>(
+        &mut self,
+        disk: &mut D,
+        name: &Name,
+        log: &mut Log,
+    ) -> Result<(), Postponed> {
+        write(disk, &mut self.file, &self.buffer, name, log)?;
+        match &mut self.recipients {
+            Recipients::Few(known) if known.len() + self.buffer.len() <= FEW => {
+                known.append(&mut self.buffer);
+            }
+            recipients => *recipients = Recipients::Many,
+        }
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+fn write<D: Disk>(
+    disk: &mut D,
+    file: &mut D::File,
+    bytes: &[u8],
+    name: &Name,
+    log: &mut Log,
+) -> Result<(), Postponed> {
+    disk.write(file, bytes).map_err(|_| warn(log, "trouble writing to ", name))
+}
+
+fn warn(log: &mut Log, what: &str, name: &Name) -> Postponed {
+    log.warning((what, name.as_bytes()));
+    Postponed
+}
+
+#[cfg(test)]
+mod tests;
