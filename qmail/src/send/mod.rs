@@ -1,10 +1,12 @@
 //! The queue manager: preprocessing, routing, deliveries, retries, bounces.
 //!
-//! What is here decides and touches nothing.
+//! `route`, `retry`, `schedule`, `jobs`, `bounce`, `log` and `machine` decide and touch nothing;
+//! `todo` is steps over a disk.
 
 pub mod bounce;
 pub mod jobs;
 pub mod log;
+pub mod machine;
 pub mod retry;
 pub mod route;
 pub mod schedule;

@@ -1,0 +1,293 @@
+//! Passes, deliveries and reports.
+
+use queue::path::MessageId;
+
+use super::{Action, Machine, SYSTEM_FAILURE};
+use crate::send::jobs::{Delivery, Job, JobNumber, Next, Pass, Slots, Turn};
+use crate::send::log::Outcome;
+use crate::send::schedule::Schedule;
+use crate::send::{Channel, Channels, retry, route};
+use crate::spawn::protocol::{self, Report, Reports};
+
+/// What a last deferral says before it becomes a failure.
+const GIVEN_UP: &[u8] =
+    b"I'm not going to try again; this message has been in the queue too long.\n";
+
+/// Everything that there is for each channel.
+#[derive(Debug)]
+pub(super) struct Lane {
+    /// Messages that wait for their time.
+    pub(super) schedule: Schedule,
+    pub(super) slots: Slots,
+    /// Commands that wait to be sent.
+    pub(super) commands: Vec<u8>,
+    reports: Reports,
+    pass: Option<Pass>,
+    /// What the pass waits for.
+    awaited: Option<Awaited>,
+    /// True if a file of recipients is open for the pass.
+    is_open: bool,
+    is_alive: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    Bytes,
+    File(MessageId),
+}
+
+impl Default for Lane {
+    fn default() -> Lane {
+        Lane {
+            schedule: Schedule::default(),
+            slots: Slots::default(),
+            commands: Vec::new(),
+            reports: Reports::default(),
+            pass: None,
+            awaited: None,
+            is_open: false,
+            is_alive: true,
+        }
+    }
+}
+
+impl Lane {
+    pub(super) fn feed(&mut self, bytes: Vec<u8>, is_whole: bool) {
+        self.awaited = None;
+        if let Some(pass) = &mut self.pass {
+            pass.feed(bytes, is_whole);
+        }
+    }
+}
+
+impl Channels<Lane> {
+    pub(super) fn all(&mut self, mut each: impl FnMut(&mut Lane)) {
+        each(&mut self.local);
+        each(&mut self.remote);
+    }
+}
+
+/// A message that was preprocessed a moment ago, and whose first pass need read no file.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    pub(super) sender: Vec<u8>,
+    pub(super) birth: i64,
+    pub(super) recipients: Vec<u8>,
+}
+
+impl Machine {
+    /// True if a pass may begin on the channel.
+    pub(super) fn may_begin(&self, channel: Channel) -> bool {
+        let lane = &self.lanes[channel];
+        let jobs = Channel::ALL.map(|channel| usize::from(self.lanes[channel].slots.limit()));
+        lane.is_alive
+            && lane.pass.is_none()
+            && lane.awaited.is_none()
+            && lane.slots.has_room()
+            && self.jobs.count() < jobs.into_iter().sum()
+    }
+
+    /// True if no delivery is under way, on channels whose spawner is there.
+    pub(super) fn is_drained(&self) -> bool {
+        Channel::ALL.into_iter().all(|channel| {
+            let lane = &self.lanes[channel];
+            !lane.is_alive || lane.slots.used() == 0
+        })
+    }
+
+    pub(super) fn spawner_gone(&mut self, channel: Channel) {
+        if std::mem::replace(&mut self.lanes[channel].is_alive, false) {
+            self.log.alert("oh no! lost spawn connection! dying...");
+            self.is_leaving = true;
+        }
+    }
+
+    /// Begins passes and deliveries as long as there are slots and something is due.
+    pub(super) fn advance(&mut self, now: i64, channel: Channel) {
+        while !self.is_leaving && self.lanes[channel].is_alive {
+            let lane = &mut self.lanes[channel];
+            if lane.awaited.is_some() {
+                return;
+            }
+            let has_room = lane.slots.has_room();
+            let Some(pass) = &mut lane.pass else {
+                if !self.may_begin(channel) || !self.begin_pass(now, channel) {
+                    return;
+                }
+                continue;
+            };
+            if pass.is_over() {
+                self.end_pass(channel, true);
+                continue;
+            }
+            if !has_room {
+                return;
+            }
+            let job = pass.job;
+            match pass.read() {
+                Next::End => self.end_pass(channel, true),
+                Next::More => {
+                    lane.awaited = Some(Awaited::Bytes);
+                    self.act(Action::Read(channel));
+                }
+                Next::Recipient { offset, address } => self.start(channel, job, offset, &address),
+                Next::Unknown => {
+                    self.complain_of_pass(channel, "unknown record type in ", "!");
+                    self.end_pass(channel, false);
+                }
+            }
+        }
+    }
+
+    /// Begins a pass for the next message that is due, if there is one.
+    fn begin_pass(&mut self, now: i64, channel: Channel) -> bool {
+        let Some(id) = self.lanes[channel].schedule.pop(now) else {
+            return false;
+        };
+        if let Some(fresh) = self.fresh.remove(&(channel, id)) {
+            self.new_pass(now, channel, id, fresh.birth, fresh.sender);
+            self.lanes[channel].feed(fresh.recipients, true);
+        } else {
+            self.lanes[channel].awaited = Some(Awaited::File(id));
+            self.act(Action::Open(channel, id));
+        }
+        true
+    }
+
+    fn new_pass(&mut self, now: i64, channel: Channel, id: MessageId, birth: i64, sender: Vec<u8>) {
+        let next = retry::next(birth, now, channel);
+        let is_last = retry::is_last(birth, now, self.limits.lifetime);
+        let job = self.jobs.add(Job::new(id, channel, sender, next, is_last));
+        self.lanes[channel].pass = Some(Pass::new(job));
+    }
+
+    pub(super) fn opened(&mut self, now: i64, channel: Channel, birth: i64, sender: Vec<u8>) {
+        if let Some(Awaited::File(id)) = self.lanes[channel].awaited.take() {
+            self.new_pass(now, channel, id, birth, sender);
+            self.lanes[channel].is_open = true;
+        }
+    }
+
+    pub(super) fn not_opened(&mut self, now: i64, channel: Channel) {
+        if let Some(Awaited::File(id)) = self.lanes[channel].awaited.take() {
+            let name = channel.area().of(id);
+            self.log.warning(("trouble opening ", name.as_bytes(), "; will try again later"));
+            self.lanes[channel].schedule.push(now.saturating_add(SYSTEM_FAILURE), id);
+        }
+    }
+
+    pub(super) fn not_read(&mut self, channel: Channel) {
+        self.lanes[channel].awaited = None;
+        self.complain_of_pass(channel, "trouble reading ", "; will try again later");
+        self.end_pass(channel, false);
+    }
+
+    fn complain_of_pass(&mut self, channel: Channel, what: &str, then: &str) {
+        let pass = self.lanes[channel].pass.as_ref();
+        if let Some(job) = pass.and_then(|pass| self.jobs.of(pass.job)) {
+            let name = channel.area().of(job.id);
+            self.log.warning((what, name.as_bytes(), then));
+        }
+    }
+
+    /// The recipients have been read: all of them, or it could not go on.
+    fn end_pass(&mut self, channel: Channel, are_all: bool) {
+        let lane = &mut self.lanes[channel];
+        let pass = lane.pass.take();
+        if std::mem::replace(&mut lane.is_open, false) {
+            self.act(Action::Close(channel));
+        }
+        if let Some(pass) = pass {
+            if let Some(job) = self.jobs.of(pass.job) {
+                job.finish_reading(are_all);
+            }
+            self.settle(pass.job, None);
+        }
+    }
+
+    /// What becomes of a job now; `offset` is where the recipient stands who has just been done with
+    /// and is not marked yet.
+    fn settle(&mut self, number: JobNumber, offset: Option<u64>) {
+        let Some(job) = self.jobs.of(number) else { return };
+        let (channel, id, retry) = (job.channel, job.id, job.retry);
+        match job.turn() {
+            Turn::IsDone => {
+                self.jobs.remove(number);
+                self.act(Action::Remove(channel, id, offset));
+                return;
+            }
+            Turn::GoesOn => {}
+            Turn::WaitsForNextTime => {
+                self.jobs.remove(number);
+                self.lanes[channel].schedule.push(retry, id);
+            }
+        }
+        if let Some(offset) = offset {
+            self.act(Action::Mark(channel, id, offset));
+        }
+    }
+
+    fn start(&mut self, channel: Channel, number: JobNumber, offset: u64, recipient: &[u8]) {
+        let Some(job) = self.jobs.of(number) else { return };
+        job.begin();
+        self.deliveries += 1;
+        let lane = &mut self.lanes[channel];
+        let sender = route::sender_for(&job.sender, recipient);
+        let slot = lane.slots.take(Delivery {
+            number: self.deliveries,
+            job: number,
+            offset,
+            recipient: recipient.to_vec(),
+        });
+        // A spawner that says in one byte what it bears has no more slots than fit in one.
+        let slot = u8::try_from(slot).unwrap_or(u8::MAX);
+        protocol::push_command(&mut lane.commands, slot, job.id, &sender, recipient);
+        self.log.starting(self.deliveries, job.id, channel, recipient);
+        self.status();
+    }
+
+    pub(super) fn reports(&mut self, channel: Channel, mut bytes: &[u8]) {
+        while let Some(report) = self.lanes[channel].reports.next(&mut bytes) {
+            self.report(channel, report);
+        }
+    }
+
+    fn report(&mut self, channel: Channel, report: Report) {
+        let Report { delivery: slot, mut text } = report;
+        let Some(delivery) = self.lanes[channel].slots.release(slot.into()) else {
+            self.log.warning("internal error: delivery report out of range");
+            return;
+        };
+        let Delivery { number, job: job_number, offset, recipient } = delivery;
+        let Some(job) = self.jobs.of(job_number) else { return };
+        if let Some(letter @ b'Z') = text.first_mut()
+            && job.is_last
+        {
+            *letter = b'D';
+            text.extend_from_slice(GIVEN_UP);
+        }
+        let (outcome, text) = match text.split_first() {
+            Some((b'D', text)) => (Outcome::Failure, text),
+            Some((b'K', text)) => (Outcome::Success, text),
+            Some((b'Z', text)) => (Outcome::Deferral, text),
+            _ => {
+                self.log.mangled(number);
+                job.end(false);
+                self.settle(job_number, None);
+                self.status();
+                return;
+            }
+        };
+        let (id, is_done) = (job.id, outcome != Outcome::Deferral);
+        job.end(is_done);
+        self.log.delivery(number, outcome, text);
+        if outcome == Outcome::Failure {
+            if let Some(message) = self.messages.get_mut(&id) {
+                message.has_bounce = true;
+            }
+            self.act(Action::Complain { id, channel, recipient, report: text.to_vec() });
+        }
+        self.settle(job_number, is_done.then_some(offset));
+        self.status();
+    }
+}

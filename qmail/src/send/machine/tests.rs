@@ -1,0 +1,5 @@
+//! The machine in a queue of memory: the walks that qmail's own pictures show, and what goes wrong.
+
+mod host;
+mod trouble;
+mod walks;

@@ -1,0 +1,307 @@
+//! A host without a disk: it does what the machine says, and remembers.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use queue::home::SPLIT;
+use queue::path::MessageId;
+use queue::record::{Reader, Record};
+use queue::sweep::Request;
+
+use super::super::*;
+use crate::domains::{DomainMap, DomainSet};
+use crate::send::bounce::{self, Bounces};
+use crate::send::route::Routes;
+use crate::send::todo::Recipients;
+use crate::spawn::protocol::{Command, Commands};
+
+pub(super) const START: i64 = 1_000_000_000;
+
+#[derive(Default)]
+pub(super) struct Disk {
+    pub(super) mess: BTreeMap<u64, String>,
+    pub(super) todo: BTreeMap<u64, String>,
+    /// Birth and sender.
+    pub(super) info: BTreeMap<u64, (i64, String)>,
+    pub(super) recipients: Channels<BTreeMap<u64, Vec<u8>>>,
+    pub(super) bounce: BTreeMap<u64, String>,
+}
+
+pub(super) struct Host {
+    pub(super) machine: Machine,
+    pub(super) now: i64,
+    pub(super) disk: Disk,
+    pub(super) routes: Routes,
+    pub(super) bounces: Bounces,
+    /// What a reread gives.
+    pub(super) limits: Limits,
+    /// Commands sent to the spawners and not looked at.
+    pub(super) sent: Channels<VecDeque<Command>>,
+    /// Bounces given to the queue: sender, recipient, text.
+    pub(super) letters: Vec<(String, String, String)>,
+    /// Requests that qmail-clean has not answered, if it is slow.
+    pub(super) unanswered: Option<Vec<Request>>,
+    pub(super) is_watching: bool,
+    /// File operations fail.
+    pub(super) is_broken: bool,
+    pub(super) saved: Vec<(Channel, MessageId, i64)>,
+    pub(super) has_exited: bool,
+    pub(super) actions: Vec<Action>,
+    log: Log,
+    open: Channels<Option<u64>>,
+    answers: VecDeque<Event>,
+}
+
+impl Host {
+    pub(super) fn new() -> Host {
+        let limits = Limits { concurrency: Channels { local: 10, remote: 20 }, lifetime: 604_800 };
+        Host::limited(limits)
+    }
+
+    pub(super) fn limited(limits: Limits) -> Host {
+        let routes = Routes {
+            locals: DomainSet::new([&b"here.test"[..]]),
+            virtualdomains: DomainMap::new([&b"virt.test:joe"[..]]),
+            envnoathost: b"here.test".into(),
+            ..Routes::default()
+        };
+        let bounces = Bounces {
+            user: b"MAILER-DAEMON".into(),
+            host: b"here.test".into(),
+            double_to: b"postmaster@here.test".into(),
+        };
+        Host {
+            machine: Machine::new(START, limits, Channels { local: 120, remote: 120 }),
+            now: START,
+            disk: Disk::default(),
+            routes,
+            bounces,
+            limits,
+            sent: Channels::default(),
+            letters: Vec::new(),
+            unanswered: None,
+            is_watching: true,
+            is_broken: false,
+            saved: Vec::new(),
+            has_exited: false,
+            actions: Vec::new(),
+            log: Log::default(),
+            open: Channels::default(),
+            answers: VecDeque::new(),
+        }
+    }
+
+    /// A host that has begun, with nothing in its queue.
+    pub(super) fn begun() -> Host {
+        let mut host = Host::new();
+        host.tell(Event::Begin(Vec::new(), Vec::new()));
+        while host.machine.deadline(host.now) == host.now {
+            host.turn(); // to look into todo, and to sweep
+        }
+        host.log();
+        host
+    }
+
+    /// The lines since the last call.
+    pub(super) fn log(&mut self) -> String {
+        text(&self.log.take())
+    }
+
+    pub(super) fn queue(&mut self, id: u64, envelope: &str) {
+        self.disk.mess.insert(id, format!("Subject: {id}\n"));
+        self.disk.todo.insert(id, envelope.to_owned());
+    }
+
+    /// Queues a message and lets it be preprocessed.
+    pub(super) fn inject(&mut self, id: u64, envelope: &str) {
+        self.queue(id, envelope);
+        self.tell(Event::Pulled);
+        self.turn();
+    }
+
+    /// Something happens, and all that follows at once.
+    pub(super) fn tell(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in self.machine.step(self.now, event) {
+                assert!(!self.has_exited, "{action:?} after the end");
+                self.actions.push(action.clone());
+                events.extend(self.perform(action));
+            }
+        }
+    }
+
+    /// A turn: what qmail-clean has to say, and a portion of everything else.
+    pub(super) fn turn(&mut self) {
+        while let Some(answer) = self.answers.pop_front() {
+            self.tell(answer);
+        }
+        self.tell(Event::Turn);
+        while let Some(answer) = self.answers.pop_front() {
+            self.tell(answer);
+        }
+    }
+
+    /// Time passes until the machine wants a turn, which it gets.
+    pub(super) fn sleep(&mut self) {
+        self.now = self.now.max(self.machine.deadline(self.now));
+        self.turn();
+    }
+
+    /// The recipients of the commands that were sent to a spawner.
+    pub(super) fn commands(&mut self, channel: Channel) -> Vec<String> {
+        let sent = std::mem::take(&mut self.sent[channel]);
+        sent.into_iter().map(|command| text(&command.recipient)).collect()
+    }
+
+    /// A spawner reports, and there is a turn.
+    pub(super) fn report(&mut self, channel: Channel, slot: u8, report: &str) {
+        let mut bytes = vec![slot];
+        bytes.extend_from_slice(report.as_bytes());
+        bytes.push(0);
+        self.tell(Event::Reports(channel, bytes));
+        self.turn();
+    }
+
+    fn perform(&mut self, action: Action) -> Option<Event> {
+        let is_broken = self.is_broken;
+        match action {
+            Action::Ask(request) => match &mut self.unanswered {
+                Some(requests) => requests.push(request),
+                None => self.clean(request, b'+'),
+            },
+            Action::Bounce(id) => return Some(Event::Bounced(id, self.bounce(id))),
+            Action::Close(channel) => self.open[channel] = None,
+            Action::Complain { id, channel, recipient, report } => {
+                let recipient = self.routes.without_prepend(channel, &recipient);
+                let text = text(&bounce::paragraph(recipient, &report));
+                self.disk.bounce.entry(id.0).or_default().push_str(&text);
+            }
+            Action::End(id) => {
+                self.log.end(id);
+                let is_ended = !is_broken && self.disk.info.remove(&id.0).is_some();
+                return Some(Event::Ended(id, is_ended));
+            }
+            Action::Examine(ids) => return Some(Event::Orphans(ids)),
+            Action::Exit => self.has_exited = true,
+            Action::Log(lines) => self.log.extend(&lines),
+            Action::Look(id) => return Some(Event::Looked(id, Look::Gone)),
+            Action::Mark(channel, id, offset) => self.mark(channel, id, offset),
+            Action::Open(channel, id) => {
+                let Some((birth, sender)) = self.disk.info.get(&id.0).filter(|_| !is_broken) else {
+                    return Some(Event::NotOpened(channel));
+                };
+                self.open[channel] = Some(id.0);
+                let sender = sender.clone().into_bytes();
+                return Some(Event::Opened { channel, birth: *birth, sender });
+            }
+            Action::Preprocess(ids) => {
+                let done = ids.into_iter().map(|id| self.preprocess(id)).collect();
+                return Some(Event::Preprocessed(done));
+            }
+            Action::Read(channel) => {
+                let id = self.open[channel].expect("an open file");
+                if is_broken {
+                    return Some(Event::NotRead(channel));
+                }
+                let bytes = self.disk.recipients[channel][&id].clone();
+                return Some(Event::Read(channel, bytes, true));
+            }
+            Action::Remove(channel, id, offset) => {
+                if let Some(offset) = offset.filter(|_| is_broken) {
+                    self.mark(channel, id, offset);
+                } else {
+                    let removed = self.disk.recipients[channel].remove(&id.0);
+                    assert!(removed.is_some(), "no recipients of {id}");
+                }
+                return Some(Event::Removed(channel, id, !is_broken));
+            }
+            Action::Reread => return Some(Event::Limits(self.limits)),
+            Action::Save(channel, id, time) => self.saved.push((channel, id, time)),
+            Action::Scan => {
+                let ids = self.disk.todo.keys().map(|&id| MessageId(id)).collect();
+                return Some(Event::Listed((!is_broken).then_some(ids), self.is_watching));
+            }
+            Action::Send(channel, bytes) => {
+                let mut commands = Commands::default();
+                let mut bytes = bytes.as_slice();
+                while let Some(command) = commands.next(&mut bytes) {
+                    self.sent[channel].push_back(command);
+                }
+            }
+            Action::Sweep(directory) => {
+                let ids = self.disk.mess.keys().filter(|&id| id % SPLIT == directory);
+                return Some(Event::InMess(ids.map(|&id| MessageId(id)).collect()));
+            }
+        }
+        None
+    }
+
+    /// qmail-clean does what it was asked for.
+    pub(super) fn clean(&mut self, request: Request, answer: u8) {
+        if answer == b'+' {
+            let removed = match request {
+                Request::Envelope(id) => self.disk.todo.remove(&id.0),
+                Request::Message(id) => self.disk.mess.remove(&id.0),
+            };
+            assert!(removed.is_some(), "{request:?} again");
+        }
+        self.answers.push_back(Event::Answers(vec![answer]));
+    }
+
+    fn mark(&mut self, channel: Channel, id: MessageId, offset: u64) {
+        let file = self.disk.recipients[channel].get_mut(&id.0).expect("recipients");
+        let letter = &mut file[usize::try_from(offset).unwrap()];
+        assert_eq!(*letter, b'T');
+        *letter = b'D';
+    }
+
+    fn preprocess(&mut self, id: MessageId) -> Preprocessed {
+        self.log.new_message(id);
+        let mut sender = Vec::new();
+        let mut recipients: Channels<Option<Vec<u8>>> = Channels::default();
+        let mut records = Reader::new(self.disk.todo[&id.0].as_bytes());
+        while let Some((_, record)) = records.read().unwrap() {
+            match record {
+                Record::Sender(address) => sender = address.to_vec(),
+                Record::Recipient(address) => {
+                    let (channel, address) = self.routes.route(address);
+                    let file = recipients[channel].get_or_insert_default();
+                    Record::Recipient(&address).write(file);
+                }
+                _ => {}
+            }
+        }
+        self.disk.info.insert(id.0, (self.now, text(&sender)));
+        for channel in Channel::ALL {
+            if let Some(file) = &recipients[channel] {
+                self.disk.recipients[channel].insert(id.0, file.clone());
+            }
+        }
+        // Odd numbers are read from their files.
+        let few =
+            |file| if id.0.is_multiple_of(2) { Recipients::Few(file) } else { Recipients::Many };
+        let Channels { local, remote } = recipients;
+        let recipients = Channels { local: local.map(few), remote: remote.map(few) };
+        Preprocessed { id, sender, recipients }
+    }
+
+    fn bounce(&mut self, id: MessageId) -> bool {
+        if self.is_broken {
+            return false;
+        }
+        let sender = self.disk.info[&id.0].1.clone().into_bytes();
+        let complaint = self.disk.bounce.remove(&id.0).expect("a bounce");
+        match self.bounces.letter(&sender) {
+            None => self.log.triple_bounce(id),
+            Some(letter) => {
+                self.log.bounce(id, 1);
+                self.letters.push((text(letter.sender()), text(letter.recipient()), complaint));
+            }
+        }
+        true
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}

@@ -1,0 +1,108 @@
+//! When `todo/` is listed, and what of it is preprocessed in a turn.
+
+use std::collections::VecDeque;
+
+use queue::path::MessageId;
+
+use super::{Action, Asked, Machine};
+use crate::send::Channel;
+use crate::send::machine::deliver::Fresh;
+use crate::send::todo::{Preprocessed, Recipients};
+
+/// Between two looks into `todo/` whatever happens, in seconds.
+const SLEEP_TODO: i64 = 1500;
+
+/// The same where the trigger cannot be watched.
+const SLEEP_BLIND: i64 = 30;
+
+/// The same after `todo/` could not be listed.
+const SLEEP_UNLISTED: i64 = 10;
+
+/// Messages preprocessed in a turn. They share the syncs of directories; and while they are written,
+/// no report is heard.
+const BATCH: usize = 64;
+
+/// Messages whose recipients are kept in memory until their first pass.
+const FRESH: usize = 1000;
+
+/// What is known of `todo/`.
+#[derive(Debug)]
+pub(super) struct Todo {
+    /// Messages that were listed, and are not preprocessed yet.
+    listed: VecDeque<MessageId>,
+    /// When it is listed next.
+    due: i64,
+    is_pulled: bool,
+}
+
+impl Todo {
+    pub(super) fn due_at(due: i64) -> Todo {
+        Todo { listed: VecDeque::new(), due, is_pulled: false }
+    }
+
+    /// There is something new.
+    pub(super) fn pull(&mut self) {
+        self.is_pulled = true;
+    }
+
+    /// When there is something to do.
+    pub(super) fn next(&self, now: i64) -> i64 {
+        if self.is_pulled || !self.listed.is_empty() { now } else { self.due }
+    }
+}
+
+impl Machine {
+    /// One portion: what has been listed before, or else a new list.
+    pub(super) fn scan_or_preprocess(&mut self, now: i64) {
+        if !self.todo.listed.is_empty() {
+            self.preprocess();
+        } else if self.todo.is_pulled || now >= self.todo.due {
+            self.todo.is_pulled = false;
+            self.act(Action::Scan);
+        }
+    }
+
+    pub(super) fn listed(&mut self, now: i64, ids: Option<Vec<MessageId>>, is_watching: bool) {
+        let Some(ids) = ids else {
+            self.log.alert("unable to opendir todo, sleeping...");
+            self.todo.due = now.saturating_add(SLEEP_UNLISTED);
+            return;
+        };
+        self.todo.due = now.saturating_add(if is_watching { SLEEP_TODO } else { SLEEP_BLIND });
+        // Those are preprocessed already; their envelopes are about to go.
+        let new = ids.into_iter().filter(|id| !self.leaving_todo.contains(id));
+        self.todo.listed.extend(new);
+        self.preprocess();
+    }
+
+    fn preprocess(&mut self) {
+        let count = self.todo.listed.len().min(BATCH);
+        if count > 0 {
+            let batch = self.todo.listed.drain(..count).collect();
+            self.act(Action::Preprocess(batch));
+        }
+    }
+
+    pub(super) fn preprocessed(&mut self, now: i64, messages: Vec<Preprocessed>) {
+        for message in messages {
+            self.ask(Asked::Envelope(message, now));
+        }
+    }
+
+    /// Keeps the recipients of a message that is about to have its first pass.
+    pub(super) fn keep(
+        &mut self,
+        channel: Channel,
+        id: MessageId,
+        birth: i64,
+        sender: &[u8],
+        recipients: Recipients,
+    ) {
+        if let Recipients::Few(recipients) = recipients
+            && self.fresh.len() < FRESH
+        {
+            let fresh = Fresh { sender: sender.to_vec(), birth, recipients };
+            self.fresh.insert((channel, id), fresh);
+        }
+    }
+}
