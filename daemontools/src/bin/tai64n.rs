@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
+use daemontools::gather::Gather;
 use daemontools::tai::Stamper;
 use prog::{Args, Exit, Fatal, OrFatal, Program};
 use unix::{clock, fd};
@@ -16,7 +17,7 @@ fn main() -> ExitCode {
 fn run(_: Args) -> Result<Exit, Fatal> {
     let mut stamper = Stamper::default();
     let mut input = vec![0; 64 * 1024];
-    let mut output = Vec::new();
+    let mut output = Gather::with_capacity(2 * 64 * 1024);
     loop {
         let count = fd::stdin().read(&mut input).or_fatal("unable to read input")?;
         if count == 0 {
@@ -24,6 +25,6 @@ fn run(_: Args) -> Result<Exit, Fatal> {
         }
         output.clear();
         stamper.feed(input.get(..count).unwrap_or_default(), &mut output, clock::wall);
-        fd::stdout().write_all(&output).or_fatal("unable to write output")?;
+        fd::stdout().write_all(output.text()).or_fatal("unable to write output")?;
     }
 }

@@ -2,6 +2,7 @@
 
 use memchr::{memchr, memrchr};
 
+use crate::gather::Gather;
 use crate::multilog::script::{Action, Script};
 
 /// Bytes at the beginning of a line that patterns and status files see.
@@ -22,7 +23,7 @@ pub struct Machine {
     actions: Vec<Action>,
     logs: Vec<Flow>,
     statuses: Vec<Status>,
-    alerts: Vec<u8>,
+    alerts: Gather,
     /// No action ever looks at a line.
     is_blind: bool,
     /// The last block ended within a line whose first bytes have been looked at.
@@ -35,13 +36,13 @@ enum Flow {
     /// All: no pattern stands before it.
     All,
     /// Some, which are gathered here.
-    Some { lines: Vec<u8>, is_selected: bool },
+    Some { lines: Gather, is_selected: bool },
 }
 
 /// A status file to be.
 #[derive(Debug, Default)]
 struct Status {
-    line: Vec<u8>,
+    line: Gather,
     is_new: bool,
 }
 
@@ -55,7 +56,7 @@ impl Machine {
             match action {
                 Action::Deselect(_) | Action::Select(_) => has_pattern = true,
                 Action::Log(_) if has_pattern => {
-                    logs.push(Flow::Some { lines: Vec::new(), is_selected: false });
+                    logs.push(Flow::Some { lines: Gather::default(), is_selected: false });
                 }
                 Action::Log(_) => logs.push(Flow::All),
                 Action::Alert | Action::Status(_) => {}
@@ -66,7 +67,7 @@ impl Machine {
             actions: script.actions.clone(),
             logs,
             statuses: script.statuses.iter().map(|_| Status::default()).collect(),
-            alerts: Vec::new(),
+            alerts: Gather::default(),
             is_blind: is_blind && !has_pattern,
             is_within: false,
         }
@@ -110,7 +111,7 @@ impl Machine {
             let (part, after) = rest.split_at(end.unwrap_or(rest.len()));
             for flow in &mut self.logs {
                 if let Flow::Some { lines, is_selected: true } = flow {
-                    lines.extend_from_slice(part);
+                    lines.push(part);
                 }
             }
             self.is_within = end.is_none();
@@ -137,7 +138,7 @@ impl Machine {
                 Action::Status(status) if selected => {
                     if let Some(Status { line, is_new }) = self.statuses.get_mut(*status) {
                         line.clear();
-                        line.extend_from_slice(head);
+                        line.push(head);
                         *is_new = true;
                     }
                 }
@@ -157,14 +158,14 @@ impl Machine {
     pub fn log<'a>(&'a self, log: usize, taken: &'a [u8]) -> &'a [u8] {
         match self.logs.get(log) {
             Some(Flow::All) => taken,
-            Some(Flow::Some { lines, .. }) => lines,
+            Some(Flow::Some { lines, .. }) => lines.text(),
             None => b"",
         }
     }
 
     /// What goes to stderr: pieces that end with a line, and that a pipe takes as one.
     pub fn alerts(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.alerts.as_slice();
+        let mut rest = self.alerts.text();
         std::iter::from_fn(move || {
             let most = rest.get(..PIPE).unwrap_or(rest);
             let (piece, after) = rest.split_at(memrchr(b'\n', most)? + 1);
@@ -181,19 +182,20 @@ impl Machine {
         if !std::mem::take(is_new) {
             return None;
         }
-        line.resize(STATUS, b'\n');
-        Some(line)
+        let padding = STATUS.saturating_sub(line.text().len());
+        line.push([b'\n'; STATUS].get(..padding).unwrap_or_default());
+        Some(line.text())
     }
 }
 
 /// Appends a line as stderr shows it: all of it, or its beginning and three dots.
-fn alert(alerts: &mut Vec<u8>, head: &[u8]) {
+fn alert(alerts: &mut Gather, head: &[u8]) {
     if let Some((shown, [_, ..])) = head.split_at_checked(ALERT) {
-        alerts.extend_from_slice(shown);
-        alerts.extend_from_slice(b"...\n");
+        alerts.push(shown);
+        alerts.push_array(b"...\n");
     } else {
-        alerts.extend_from_slice(head);
-        alerts.push(b'\n');
+        alerts.push(head);
+        alerts.push_array(b"\n");
     }
 }
 

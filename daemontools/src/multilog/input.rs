@@ -4,6 +4,7 @@ use std::io;
 
 use unix::clock::Wall;
 
+use crate::gather::Gather;
 use crate::multilog::action::HEAD;
 use crate::tai::Stamper;
 
@@ -16,7 +17,7 @@ pub struct Input {
     /// Room for a read, behind the bytes in `held` if lines are not stamped.
     read: Vec<u8>,
     held: usize,
-    stamped: Option<(Stamper, Vec<u8>)>,
+    stamped: Option<(Stamper, Gather)>,
     ended_line: bool,
 }
 
@@ -27,7 +28,7 @@ impl Input {
         Input {
             read: vec![0; HEAD + BLOCK],
             held: 0,
-            stamped: stamp.then(|| (Stamper::default(), Vec::with_capacity(2 * BLOCK))),
+            stamped: stamp.then(|| (Stamper::default(), Gather::with_capacity(2 * BLOCK))),
             ended_line: true,
         }
     }
@@ -77,7 +78,7 @@ impl Input {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match &self.stamped {
-            Some((_, lines)) => lines,
+            Some((_, lines)) => lines.text(),
             None => self.read.get(..self.held).unwrap_or_default(),
         }
     }
@@ -85,7 +86,7 @@ impl Input {
     /// Takes the first `count` bytes. What is left must be shorter than [`HEAD`].
     pub fn take(&mut self, count: usize) {
         if let Some((_, lines)) = &mut self.stamped {
-            lines.drain(..count.min(lines.len()));
+            lines.drop_first(count);
         } else {
             let count = count.min(self.held);
             self.read.copy_within(count..self.held, 0);
