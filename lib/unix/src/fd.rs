@@ -101,6 +101,17 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
 }
 
+/// Makes descriptor `number` one for /dev/null, whatever it was: a number that stays taken, so that
+/// no other open file gets it. It is not closed on exec.
+pub fn replace_by_null(number: RawFd) -> io::Result<()> {
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    // SAFETY: dup2 without pointers; who owns the number goes on owning an open file.
+    if unsafe { libc::dup2(null.as_raw_fd(), number) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// A second descriptor for the same open file, numbered `least` or above, closed on exec.
 pub fn duplicate(fd: impl AsFd, least: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: F_DUPFD_CLOEXEC touches no memory.

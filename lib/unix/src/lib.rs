@@ -10,6 +10,7 @@ pub mod fd;
 pub mod fifo;
 pub mod file;
 pub mod image;
+pub mod launch;
 pub mod limit;
 pub mod poll;
 pub mod process;

@@ -6,7 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
+use nix::sys::time::TimeSpec;
+
+use crate::signal::Held;
 
 /// One descriptor and what is awaited of it.
 #[derive(Debug)]
@@ -49,10 +52,26 @@ pub fn wait(interests: &mut [Interest<'_>], limit: Option<Duration>) -> io::Resu
         let millis = limit.as_nanos().div_ceil(1_000_000);
         PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
     });
+    counted(poll(descriptors(interests), timeout))
+}
+
+/// As [`wait`], and the signals of `held` come through while it waits: then it gives 0.
+pub fn wait_held(
+    interests: &mut [Interest<'_>],
+    limit: Option<Duration>,
+    held: &Held,
+) -> io::Result<usize> {
+    counted(ppoll(descriptors(interests), limit.map(TimeSpec::from), Some(held.waiting())))
+}
+
+fn descriptors<'a, 'fd>(interests: &'a mut [Interest<'fd>]) -> &'a mut [PollFd<'fd>] {
     let (start, length) = (interests.as_mut_ptr(), interests.len());
-    // SAFETY: an Interest is a transparent PollFd, and the slice is borrowed for this call alone.
-    let fds = unsafe { std::slice::from_raw_parts_mut(start.cast::<PollFd<'_>>(), length) };
-    match poll(fds, timeout) {
+    // SAFETY: an Interest is a transparent PollFd, and the slice stays borrowed as it was.
+    unsafe { std::slice::from_raw_parts_mut(start.cast::<PollFd<'fd>>(), length) }
+}
+
+fn counted(result: nix::Result<i32>) -> io::Result<usize> {
+    match result {
         Ok(ready) => Ok(usize::try_from(ready).unwrap_or(0)),
         Err(Errno::EINTR) => Ok(0),
         Err(error) => Err(error.into()),
@@ -85,6 +104,17 @@ mod tests {
         assert_eq!(wait(&mut interests, None).unwrap(), 1);
         assert!(interests[0].is_ready());
         assert!(!interests[1].is_ready());
+    }
+
+    #[test]
+    fn a_held_signal_ends_the_waiting_only() {
+        use nix::sys::signal::{Signal, raise};
+        let held = Held::new(&[Signal::SIGWINCH]).unwrap();
+        let (empty, _keep) = crate::fd::pipe().unwrap();
+        raise(Signal::SIGWINCH).unwrap();
+        let mut interests = [Interest::readable(&empty)];
+        assert_eq!(wait_held(&mut interests, None, &held).unwrap(), 0);
+        held.release();
     }
 
     #[test]

@@ -212,12 +212,33 @@ pub fn id() -> Pid {
     Pid::this()
 }
 
+/// Becomes `gid` for good, with it as the only supplementary group.
+pub fn become_group(gid: Gid) -> io::Result<()> {
+    nix::unistd::setgroups(&[gid])?;
+    Ok(nix::unistd::setresgid(gid, gid, gid)?)
+}
+
+/// Becomes `uid` for good; groups stay as they are.
+pub fn become_uid(uid: Uid) -> io::Result<()> {
+    Ok(nix::unistd::setresuid(uid, uid, uid)?)
+}
+
+/// Real and effective user of this process.
+#[must_use]
+pub fn user() -> (Uid, Uid) {
+    (Uid::current(), Uid::effective())
+}
+
 /// Becomes `uid` and `gid` for good, with `gid` as the only supplementary group.
 pub fn become_user(uid: Uid, gid: Gid) -> io::Result<()> {
-    nix::unistd::setgroups(&[gid])?;
-    nix::unistd::setresgid(gid, gid, gid)?;
-    nix::unistd::setresuid(uid, uid, uid)?;
-    Ok(())
+    become_group(gid)?;
+    become_uid(uid)
+}
+
+/// Whether this process can become root again after it has given that up; if so, it has.
+#[must_use]
+pub fn regains_root() -> bool {
+    nix::unistd::seteuid(Uid::from_raw(0)).is_ok()
 }
 
 /// True if the kernel gave this process rights that its caller has not (set-id bit, capabilities).

@@ -7,12 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 pub use nix::sys::signal::Signal;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, sigaction};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, sigaction, sigprocmask,
+};
 
 use crate::{Pid, fd};
 
 /// Signals whose disposition this process has changed, as bits; reset in a child before exec.
 static CHANGED: AtomicU64 = AtomicU64::new(0);
+
+/// Those of them that are ignored: exec alone does not give these their default action back.
+static IGNORED: AtomicU64 = AtomicU64::new(0);
 
 fn bit(signal: Signal) -> u64 {
     1 << (signal as i32)
@@ -20,9 +25,14 @@ fn bit(signal: Signal) -> u64 {
 
 fn dispose(signal: Signal, handler: SigHandler) -> io::Result<()> {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-    // SAFETY: every handler given here is SIG_DFL, SIG_IGN or `leave`, and none of them touches
-    // memory that the interrupted code could be changing.
+    // SAFETY: every handler given here is SIG_DFL, SIG_IGN, `leave` or `wake`, and none of them
+    // touches memory that the interrupted code could be changing.
     unsafe { sigaction(signal, &action) }?;
+    if matches!(handler, SigHandler::SigIgn) {
+        IGNORED.fetch_or(bit(signal), Ordering::Relaxed);
+    } else {
+        IGNORED.fetch_and(!bit(signal), Ordering::Relaxed);
+    }
     Ok(())
 }
 
@@ -98,6 +108,52 @@ pub fn send_group(leader: Pid, signal: Signal) -> io::Result<()> {
 /// The signals to give their default action back between a fork and an exec, as bits.
 pub(crate) fn changed() -> u64 {
     CHANGED.load(Ordering::Relaxed)
+}
+
+/// The signals that are ignored, as bits.
+pub(crate) fn ignored() -> u64 {
+    IGNORED.load(Ordering::Relaxed)
+}
+
+extern "C" fn wake(_: libc::c_int) {}
+
+/// Signals that only wake this process while it waits in [`crate::poll::wait_held`], and are
+/// held back at any other time: they interrupt nothing else, and none is missed.
+#[derive(Debug)]
+pub struct Held {
+    /// Blocked signals while waiting, and in children.
+    mask: SigSet,
+}
+
+impl Held {
+    /// Holds `signals` back from now on.
+    pub fn new(signals: &[Signal]) -> io::Result<Held> {
+        let held: SigSet = signals.iter().copied().collect();
+        let mut mask = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut mask))?;
+        for &signal in signals {
+            mask.remove(signal);
+            dispose(signal, SigHandler::Handler(wake))?;
+            CHANGED.fetch_or(bit(signal), Ordering::Relaxed);
+        }
+        Ok(Held { mask })
+    }
+
+    /// Lets the signals through again: for a child that goes its own way.
+    pub fn release(&self) {
+        // Fails only for wrong arguments.
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None);
+    }
+
+    /// The mask with which this process waits.
+    pub(crate) fn waiting(&self) -> SigSet {
+        self.mask
+    }
+
+    /// The same for system calls.
+    pub(crate) fn mask(&self) -> libc::sigset_t {
+        *self.mask.as_ref()
+    }
 }
 
 /// Signals that arrive as bytes on a pipe instead of interrupting the program.
