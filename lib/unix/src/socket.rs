@@ -1,11 +1,12 @@
 //! Listening, connecting with a timeout, local and remote addresses.
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nix::net::if_::InterfaceFlags;
+use nix::net::if_::{InterfaceFlags, if_indextoname, if_nametoindex};
 use nix::sys::socket::{MsgFlags, SockaddrStorage};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
@@ -130,6 +131,16 @@ pub fn interface_addresses() -> io::Result<Vec<IpAddr>> {
         .collect())
 }
 
+/// The number of a network interface; `ENODEV` if there is none of that name.
+pub fn interface_index(name: &OsStr) -> io::Result<u32> {
+    Ok(if_nametoindex(name)?)
+}
+
+/// The name of the network interface with that number.
+pub fn interface_name(index: u32) -> io::Result<Vec<u8>> {
+    Ok(if_indextoname(index)?.into_bytes())
+}
+
 /// Sends small writes at once (`TCP_NODELAY`).
 pub fn no_delay(socket: &impl AsFd) -> io::Result<()> {
     SockRef::from(socket).set_tcp_nodelay(true)
@@ -175,6 +186,14 @@ mod tests {
     #[test]
     fn the_loopback_interface_has_an_address() {
         assert!(interface_addresses().unwrap().contains(&"127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_interface_has_a_number_and_a_name() {
+        let index = interface_index("lo".as_ref()).unwrap();
+        assert_eq!(interface_name(index).unwrap(), b"lo");
+        assert!(interface_index("no such interface".as_ref()).is_err());
+        assert!(interface_name(u32::MAX).is_err());
     }
 
     #[test]
