@@ -102,6 +102,16 @@ impl Fatal {
         Fatal { exit: Some(exit), text: Text::Silence }
     }
 
+    /// The same without a word, for a program that was told to be quiet.
+    #[must_use]
+    pub fn hushed(mut self) -> Fatal {
+        if let Text::Usage(_) = self.text {
+            self.exit = self.exit.or(Some(Exit::HARD));
+        }
+        self.text = Text::Silence;
+        self
+    }
+
     /// The usage line, after `complaint` (whole lines, or nothing).
     pub(crate) fn usage(complaint: impl Piece) -> Fatal {
         Fatal { exit: None, text: Text::Usage(rendered(complaint, ())) }
