@@ -1,3 +1,6 @@
 //! TCP servers and clients by the UCSPI: the cores of the programs in `src/bin`.
 
+pub mod connection;
+pub mod ports;
 pub mod rules;
+pub mod slots;
