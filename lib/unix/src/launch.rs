@@ -196,6 +196,21 @@ impl Launcher {
         }
     }
 
+    /// Becomes the program in this process, as [`Launcher::start`] has a child become it. Returns only
+    /// on failure.
+    #[must_use]
+    pub fn enter(
+        &mut self,
+        variables: &Variables,
+        descriptors: &[(RawFd, BorrowedFd<'_>)],
+        held: &Held,
+    ) -> Failure {
+        self.fill(variables);
+        let (mask, ignored) = (held.mask(), signal::ignored());
+        let launcher = self;
+        Launch { launcher, descriptors, notice: None, mask, ignored, failure: None }.enter()
+    }
+
     fn fill(&mut self, variables: &Variables) {
         self.argv_pointers.clear();
         self.argv_pointers.extend(self.argv.iter().map(|string| string.as_ptr()));
