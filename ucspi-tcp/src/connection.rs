@@ -106,13 +106,11 @@ impl Connection {
         };
         let (local, remote) = (self.local, self.remote);
         with(ucspi::LOCAL_IP, ucspi::LOCAL_IP6, &|out| ip::push(out, self.shown(local.ip())))?;
-        with(ucspi::LOCAL_PORT, ucspi::LOCAL_PORT6, &|out| {
-            decimal::push(out, local.port().into())
-        })?;
+        let push_local_port = |out: &mut Vec<u8>| decimal::push(out, local.port().into());
+        with(ucspi::LOCAL_PORT, ucspi::LOCAL_PORT6, &push_local_port)?;
         with(ucspi::REMOTE_IP, ucspi::REMOTE_IP6, &|out| self.push_remote_ip(out))?;
-        with(ucspi::REMOTE_PORT, ucspi::REMOTE_PORT6, &|out| {
-            decimal::push(out, remote.port().into());
-        })?;
+        let push_remote_port = |out: &mut Vec<u8>| decimal::push(out, remote.port().into());
+        with(ucspi::REMOTE_PORT, ucspi::REMOTE_PORT6, &push_remote_port)?;
         if let Some(host) = &self.local_host {
             both(ucspi::LOCAL_HOST, ucspi::LOCAL_HOST6, host)?;
         }

@@ -3,4 +3,5 @@
 pub mod connection;
 pub mod ports;
 pub mod rules;
+pub mod server;
 pub mod slots;

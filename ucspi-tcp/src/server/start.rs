@@ -1,0 +1,194 @@
+//! From the arguments to a socket that listens, without privileges.
+
+use std::ffi::OsStr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::OwnedFd;
+
+use lookup::hosts;
+use lookup::resolver::{Error, Resolver};
+use prog::{Fatal, OrFatal};
+use unix::errno::{self, Errno};
+use unix::socket::{self, ListenError};
+use unix::user::{self, User};
+use unix::{Gid, Uid, fd, process};
+
+use super::options::Options;
+use crate::ports::{self, Wrong};
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Listener {
+    /// The socket, non-blocking.
+    pub socket: OwnedFd,
+    /// Its address; that of a connection too, unless it is unspecified.
+    pub address: SocketAddr,
+}
+
+/// The port that the arguments name.
+pub fn port(options: &Options) -> Result<u16, Fatal> {
+    let services = || std::fs::read("/etc/services").unwrap_or_default();
+    ports::parse(&options.port, services).map_err(|wrong| {
+        let what = ("unable to figure out port number for ", &options.port);
+        match wrong {
+            Wrong::OutOfRange => Fatal::hard(what),
+            Wrong::Unknown => Fatal::soft(what),
+        }
+    })
+}
+
+/// Listens at every address of the host: usually one.
+///
+/// A host that is empty or `0` is this host in both families, on one socket; `::` too. Where the
+/// kernel has no IPv6, and with `-4`, that is IPv4 alone.
+pub fn listen(options: &Options, port: u16) -> Result<Vec<Listener>, Fatal> {
+    let mut listeners: Vec<Listener> = Vec::new();
+    for address in addresses(options)? {
+        // With port 0 the kernel chooses one for the first address, which is that of all.
+        let port = listeners.first().map_or(port, |first| first.address.port());
+        listeners.push(listen_at(options, address, port)?);
+    }
+    Ok(listeners)
+}
+
+fn listen_at(options: &Options, address: IpAddr, port: u16) -> Result<Listener, Fatal> {
+    let mut at = SocketAddr::new(address, port);
+    if let (SocketAddr::V6(six), Some(interface)) = (at, &options.interface) {
+        let scope = socket::interface_index(interface)
+            .or_fatal(("unable to find interface ", interface))?;
+        at = SocketAddrV6::new(*six.ip(), port, 0, scope).into();
+    }
+    let is_any = address.is_unspecified() && address.is_ipv6();
+    let mut opened = socket::listen(at, options.backlog, !is_any);
+    if is_any && opened.as_ref().is_err_and(lacks_ipv6) {
+        at = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
+        opened = socket::listen(at, options.backlog, false);
+    }
+    let socket = opened.map_err(|error| match error {
+        ListenError::Create(error) => Fatal::because("unable to create socket", error),
+        ListenError::Bind(error) => Fatal::because("unable to bind", error),
+        ListenError::Listen(error) => Fatal::because("unable to listen", error),
+    })?;
+    let address = socket::local_address(&socket).or_fatal("unable to get local address")?;
+    fd::nonblocking(&socket, true).or_fatal("unable to listen")?;
+    Ok(Listener { socket, address })
+}
+
+fn lacks_ipv6(error: &ListenError) -> bool {
+    let (ListenError::Create(error) | ListenError::Bind(error) | ListenError::Listen(error)) =
+        error;
+    matches!(errno::of(error), Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL)
+}
+
+fn addresses(options: &Options) -> Result<Vec<IpAddr>, Fatal> {
+    let host = options.host.as_slice();
+    let any: IpAddr =
+        if options.only_ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    if host.is_empty() || host == b"0" {
+        return Ok(vec![any]);
+    }
+    let mut found = match hosts::addresses(&Resolver::of_process(), host) {
+        Ok(found) => found,
+        Err(Error::NoData | Error::NoName) => Vec::new(),
+        Err(error) => {
+            let what = ("temporarily unable to figure out IP address for ", host);
+            return Err(Fatal::because(what, error.errno()));
+        }
+    };
+    for address in &mut found {
+        *address = wire::ip::unmapped(*address);
+    }
+    if options.only_ipv4 {
+        found.retain(|address| address.is_ipv4() || address.is_unspecified());
+        for address in found.iter_mut().filter(|address| address.is_unspecified()) {
+            *address = any;
+        }
+    }
+    // The same address may be listed twice, and can be listened at once.
+    let mut seen = Vec::new();
+    found.retain(|address| {
+        !seen.contains(address) && {
+            seen.push(*address);
+            true
+        }
+    });
+    if found.is_empty() {
+        return Err(Fatal::soft(("no IP address for ", host)));
+    }
+    Ok(found)
+}
+
+/// Whom to become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    uid: Option<Uid>,
+    gid: Option<Gid>,
+}
+
+impl Identity {
+    /// The identity that the arguments ask for. Without a group it is the account's own, so that
+    /// nothing of root's is kept.
+    ///
+    /// As ever, 0 means that nothing is asked for; anything else that is no number is a name.
+    pub fn find(options: &Options) -> Result<Identity, Fatal> {
+        let gid = match options.group.as_deref() {
+            Some(group) => find_group(group)?,
+            None => None,
+        };
+        let Some(user) = options.user.as_deref() else { return Ok(Identity { uid: None, gid }) };
+        match prog::number(user) {
+            Some(0) => Ok(Identity { uid: None, gid }),
+            Some(number) => {
+                let number = u32::try_from(number);
+                let uid = number.map_err(|_| Fatal::hard(("unknown account ", user)))?;
+                let uid = Uid::from_raw(uid);
+                let gid = match gid {
+                    // Who is not root cannot change groups, and has none of root's to lose.
+                    None if process::user().1.is_root() => Some(own_group(uid)?),
+                    gid => gid,
+                };
+                Ok(Identity { uid: Some(uid), gid })
+            }
+            None => {
+                use std::os::unix::ffi::OsStrExt;
+                let account = User::from_name(user.as_bytes())
+                    .or_fatal(("unable to look up ", user))?
+                    .ok_or_else(|| Fatal::hard(("unknown account ", user)))?;
+                Ok(Identity { uid: Some(account.uid), gid: gid.or(Some(account.gid)) })
+            }
+        }
+    }
+
+    /// Becomes it, for good.
+    pub fn assume(self) -> Result<(), Fatal> {
+        if let Some(gid) = self.gid {
+            process::become_group(gid).or_fatal("unable to set gid")?;
+        }
+        if let Some(uid) = self.uid {
+            process::become_uid(uid).or_fatal("unable to set uid")?;
+            if !uid.is_root() && process::regains_root() {
+                return Err(Fatal::soft("unable to set uid: root can be regained"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn find_group(group: &OsStr) -> Result<Option<Gid>, Fatal> {
+    use std::os::unix::ffi::OsStrExt;
+    let unknown = || Fatal::hard(("unknown group ", group));
+    match prog::number(group) {
+        Some(0) => Ok(None),
+        Some(number) => Ok(Some(Gid::from_raw(u32::try_from(number).map_err(|_| unknown())?))),
+        None => {
+            let found = user::group(group.as_bytes()).or_fatal(("unable to look up ", group))?;
+            found.ok_or_else(unknown).map(Some)
+        }
+    }
+}
+
+fn own_group(uid: Uid) -> Result<Gid, Fatal> {
+    let account = User::from_uid(uid).or_fatal(("unable to look up ", uid.as_raw()))?;
+    let account = account
+        .ok_or_else(|| Fatal::hard(("no account has uid ", uid.as_raw(), ", so -g is needed")))?;
+    Ok(account.gid)
+}
