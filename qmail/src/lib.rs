@@ -12,4 +12,5 @@ pub mod smtp;
 pub mod spawn;
 pub mod splog;
 pub mod submit;
+pub mod tcpto;
 pub mod users;

@@ -245,7 +245,8 @@ impl Policy for Site<'_> {
     fn refuses_sender(&mut self, sender: &[u8]) -> bool {
         let at = memchr::memrchr(b'@', sender);
         let host = at.and_then(|at| sender.get(at..));
-        self.badmailfrom.contains(sender) || host.is_some_and(|host| self.badmailfrom.contains(host))
+        self.badmailfrom.contains(sender)
+            || host.is_some_and(|host| self.badmailfrom.contains(host))
     }
 
     fn accepts_recipient(&mut self, recipient: &[u8]) -> Result<bool, Trouble> {
