@@ -67,20 +67,13 @@ pub struct Entry {
 
 impl Entry {
     fn read(record: &[u8]) -> Option<Entry> {
-        match *record {
-            [a, b, c, d, count, _, _, _, t0, t1, t2, t3, _, _, _, _] => Some(Entry {
-                address: [a, b, c, d].into(),
-                count,
-                time: u32::from_le_bytes([t0, t1, t2, t3]).into(),
-            }),
-            _ => {
-                let (address, rest) = record.split_first_chunk::<16>()?;
-                let time = rest.last_chunk::<8>()?;
-                let count = *rest.first()?;
-                let time = u64::from_le_bytes(*time);
-                Some(Entry { address: (*address).into(), count, time })
-            }
+        if let [a, b, c, d, count, _, _, _, t0, t1, t2, t3, _, _, _, _] = *record {
+            let time = u32::from_le_bytes([t0, t1, t2, t3]).into();
+            return Some(Entry { address: [a, b, c, d].into(), count, time });
         }
+        let (address, rest) = record.split_first_chunk::<16>()?;
+        let time = u64::from_le_bytes(*rest.last_chunk()?);
+        Some(Entry { address: (*address).into(), count: *rest.first()?, time })
     }
 
     fn write(&self) -> Vec<u8> {

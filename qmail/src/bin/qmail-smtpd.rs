@@ -35,6 +35,8 @@ const LOST: Exit = Exit(1);
 const RECIPIENTS: u64 = 10_000;
 /// Seconds for each read and write, where the administrator does not say.
 const TIMEOUT: u64 = 1200;
+/// No more is written at once, since the descriptor may be a blocking one.
+const PIECE: usize = 4096;
 
 type Client = Connection<Timed<Standard>, Timed<Standard>>;
 
@@ -54,7 +56,7 @@ fn run(_: Args) -> Exit {
     let timeout = control.number("timeoutsmtpd");
     let limit = timeout.as_ref().ok().copied().flatten().unwrap_or(TIMEOUT).max(1);
     let timed = |end| Timed::new(end, Duration::from_secs(limit));
-    let mut client = Client::new(timed(Standard::Input), timed(Standard::Output));
+    let mut client = Client::new(timed(Standard::Input), timed(Standard::Output), PIECE);
 
     let begun = timeout.and_then(|_| Server::new(&home, &control, &peer, &log));
     let ended = match begun {

@@ -2,12 +2,8 @@
 
 use std::io::{self, Read, Write};
 
-/// How much is read at once.
-const INPUT: usize = 64 * 1024;
-
-/// How much is written at once. No more, as a blocking descriptor that can be written to need not
-/// have room for more.
-const PIECE: usize = 4096;
+/// How much is read at once, and held back before it is sent.
+const ROOM: usize = 64 * 1024;
 
 /// One end of a conversation in which each side waits for the other.
 ///
@@ -21,12 +17,15 @@ pub struct Connection<R, W> {
     start: usize,
     end: usize,
     output: Vec<u8>,
+    piece: usize,
 }
 
 impl<R: Read, W: Write> Connection<R, W> {
-    /// A conversation that has not begun.
-    pub fn new(reader: R, writer: W) -> Connection<R, W> {
-        Connection { reader, writer, input: vec![0; INPUT], start: 0, end: 0, output: Vec::new() }
+    /// A conversation that has not begun. At most `piece` bytes are written at once: a blocking
+    /// descriptor that can be written to need not have room for more than 4096.
+    pub fn new(reader: R, writer: W, piece: usize) -> Connection<R, W> {
+        let (input, output) = (vec![0; ROOM], Vec::new());
+        Connection { reader, writer, input, start: 0, end: 0, output, piece: piece.max(1) }
     }
 
     /// What has come and is not read, and where to put what is to be said.
@@ -62,7 +61,7 @@ impl<R: Read, W: Write> Connection<R, W> {
 
     /// Sends what is said.
     pub fn send(&mut self) -> io::Result<()> {
-        for piece in self.output.chunks(PIECE) {
+        for piece in self.output.chunks(self.piece) {
             self.writer.write_all(piece)?;
         }
         self.output.clear();
@@ -71,7 +70,7 @@ impl<R: Read, W: Write> Connection<R, W> {
 
     /// Sends what is said if there is a lot of it.
     pub fn send_if_much(&mut self) -> io::Result<()> {
-        if self.output.len() >= INPUT { self.send() } else { Ok(()) }
+        if self.output.len() >= ROOM { self.send() } else { Ok(()) }
     }
 }
 
@@ -82,7 +81,7 @@ mod tests {
     #[test]
     fn what_is_said_is_sent_before_listening() {
         let mut sent = Vec::new();
-        let mut connection = Connection::new(&b"HELO x\r\n"[..], &mut sent);
+        let mut connection = Connection::new(&b"HELO x\r\n"[..], &mut sent, 4);
         connection.output().extend_from_slice(b"220 a\r\n");
         connection.output().extend_from_slice(b"220 b\r\n");
         assert!(connection.listen().unwrap());

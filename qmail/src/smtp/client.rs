@@ -1,0 +1,298 @@
+//! The client's half of a session, as a machine: replies in, commands and a report out.
+
+use std::net::IpAddr;
+
+use wire::ip;
+
+use super::reply::{Class, Reply};
+use crate::addr::quote;
+
+/// A message that is to be sent to one host. Its report is qmail-remote(8)'s: records that end in a zero
+/// byte, one for each recipient in turn (`r` taken, `h` refused, `s` refused for now) and one for the
+/// message (`K` taken, `D` refused, `Z` refused for now).
+#[derive(Debug)]
+pub struct Conversation<'a> {
+    helo: &'a [u8],
+    sender: Vec<u8>,
+    /// In the form in which they are sent; `None` for one that cannot be.
+    recipients: Vec<Option<Vec<u8>>>,
+    /// The host's address, as text.
+    host: Vec<u8>,
+    awaits: Awaits,
+    someone_is_taken: bool,
+    report: Vec<u8>,
+}
+
+/// What the next reply is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    Greeting,
+    Helo,
+    Mail,
+    /// The recipient of this number.
+    Rcpt(usize),
+    Data,
+    /// The message, of which not all has been sent, or all.
+    Message {
+        is_sent: bool,
+    },
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A command is to be sent, and its reply awaited.
+    Listen,
+    /// The message is to be sent, and its reply awaited.
+    Message,
+    /// The conversation is over. QUIT is to be sent; what is said to it does not matter.
+    Leave(Ending),
+}
+
+/// How a conversation has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Before the message was mentioned: another host may be asked.
+    Early {
+        /// The host says that trying later is no use.
+        is_permanent: bool,
+        /// What happened, without the first letter of a report and without a zero byte.
+        text: Vec<u8>,
+    },
+    /// With this report.
+    Final(Vec<u8>),
+}
+
+/// What has been tried without a final report.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    /// What the last host said, if any said something.
+    text: Option<Vec<u8>>,
+    /// Not all of them said that trying later is no use.
+    may_change: bool,
+}
+
+impl Attempts {
+    /// A conversation that has ended early, as [`Ending::Early`] has it.
+    pub fn early(&mut self, is_permanent: bool, text: Vec<u8>) {
+        self.may_change |= !is_permanent;
+        self.text = Some(text);
+    }
+
+    /// A host that could not be connected to, or was not even tried.
+    pub fn unreached(&mut self) {
+        self.may_change = true;
+    }
+
+    /// The report if there is nobody left to try.
+    #[must_use]
+    pub fn report(self) -> Vec<u8> {
+        let letter = if self.may_change { b"Z" } else { b"D" };
+        match self.text {
+            Some(text) => [letter, text.as_slice(), b"\0"].concat(),
+            None => b"ZSorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n\0".to_vec(),
+        }
+    }
+}
+
+/// The sender cannot be written in a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadSender;
+
+impl<'a> Conversation<'a> {
+    /// With a host that has just been connected to.
+    pub fn new<'b>(
+        host: IpAddr,
+        helo: &'a [u8],
+        sender: &[u8],
+        recipients: impl IntoIterator<Item = &'b [u8]>,
+    ) -> Result<Conversation<'a>, BadSender> {
+        // The queue's own mark of a bounce that cannot be returned means nothing to others.
+        let sender = if sender == b"#@[]" { &b""[..] } else { sender };
+        Ok(Conversation {
+            helo,
+            sender: path(sender).ok_or(BadSender)?,
+            recipients: recipients.into_iter().map(path).collect(),
+            host: ip::text(host),
+            awaits: Awaits::Greeting,
+            someone_is_taken: false,
+            report: Vec::new(),
+        })
+    }
+
+    /// Takes the reply to what was last sent; appends to `out` what is to be sent next.
+    pub fn reply(&mut self, reply: &Reply, out: &mut Vec<u8>) -> Next {
+        let class = reply.class();
+        match self.awaits {
+            Awaits::Greeting if reply.code == Some(220) => {
+                self.say(Awaits::Helo, &[b"HELO ", self.helo], out)
+            }
+            Awaits::Greeting => {
+                self.leave_early(class == Class::Permanent, " but greeting failed", reply, out)
+            }
+            Awaits::Helo if reply.code == Some(250) => {
+                let sender = std::mem::take(&mut self.sender);
+                self.say(Awaits::Mail, &[b"MAIL FROM:<", &sender, b">"], out)
+            }
+            Awaits::Helo => self.leave_early(false, " but my name was rejected", reply, out),
+            Awaits::Mail => match class {
+                Class::Permanent => {
+                    self.leave("DConnected to ", " but sender was rejected", Some(reply), out)
+                }
+                Class::Temporary => {
+                    self.leave("ZConnected to ", " but sender was rejected", Some(reply), out)
+                }
+                Class::Proceed | Class::Success => self.next_recipient(0, out),
+            },
+            Awaits::Rcpt(number) => {
+                match class {
+                    Class::Permanent => self.dislike(b'h', reply),
+                    Class::Temporary => self.dislike(b's', reply),
+                    Class::Proceed | Class::Success => {
+                        self.report.extend_from_slice(b"r\0");
+                        self.someone_is_taken = true;
+                    }
+                }
+                self.next_recipient(number + 1, out)
+            }
+            Awaits::Data => match class {
+                Class::Permanent => self.leave("D", " failed on DATA command", Some(reply), out),
+                Class::Proceed => {
+                    self.awaits = Awaits::Message { is_sent: false };
+                    Next::Message
+                }
+                // A host that does not wait for the message would take its lines for commands.
+                _ => self.leave("Z", " failed on DATA command", Some(reply), out),
+            },
+            Awaits::Message { .. } => match class {
+                Class::Permanent => {
+                    self.leave("D", " failed after I sent the message", Some(reply), out)
+                }
+                Class::Success => self.leave("K", " accepted message", Some(reply), out),
+                _ => self.leave("Z", " failed after I sent the message", Some(reply), out),
+            },
+        }
+    }
+
+    /// The end of the message is about to be sent: from now on the host may have it.
+    pub fn message_ends(&mut self) {
+        self.awaits = Awaits::Message { is_sent: true };
+    }
+
+    /// The connection is lost, or the host has been silent for too long.
+    #[must_use]
+    pub fn died(self) -> Ending {
+        let what = match self.awaits {
+            Awaits::Message { is_sent: true } => {
+                " but connection died. Possible duplicate! (#4.4.2)\n"
+            }
+            _ => " but connection died. (#4.4.2)\n",
+        };
+        let text = [b"Connected to ", self.host.as_slice(), what.as_bytes()].concat();
+        match self.awaits {
+            Awaits::Greeting | Awaits::Helo => Ending::Early { is_permanent: false, text },
+            _ => Ending::Final([self.report.as_slice(), b"Z", &text, b"\0"].concat()),
+        }
+    }
+
+    /// The message cannot be read to its end.
+    #[must_use]
+    pub fn unreadable(mut self) -> Ending {
+        self.report.extend_from_slice(b"ZUnable to read message. (#4.3.0)\n\0");
+        Ending::Final(self.report)
+    }
+
+    fn say(&mut self, awaits: Awaits, command: &[&[u8]], out: &mut Vec<u8>) -> Next {
+        for part in command {
+            out.extend_from_slice(part);
+        }
+        out.extend_from_slice(b"\r\n");
+        self.awaits = awaits;
+        Next::Listen
+    }
+
+    /// Asks for the first recipient from `number` on that can be, or else for DATA.
+    fn next_recipient(&mut self, number: usize, out: &mut Vec<u8>) -> Next {
+        for number in number..self.recipients.len() {
+            match self.recipients.get_mut(number).and_then(Option::take) {
+                Some(recipient) => {
+                    let command = [b"RCPT TO:<", recipient.as_slice(), b">"];
+                    return self.say(Awaits::Rcpt(number), &command, out);
+                }
+                None => self.report.extend_from_slice(
+                    b"hSMTP cannot transfer an address with a line end in it. (#5.1.3)\n\0",
+                ),
+            }
+        }
+        if self.someone_is_taken {
+            self.say(Awaits::Data, &[b"DATA"], out)
+        } else {
+            self.leave("DGiving up on ", "", None, out)
+        }
+    }
+
+    fn dislike(&mut self, letter: u8, reply: &Reply) {
+        self.report.push(letter);
+        self.report.extend_from_slice(&self.host);
+        self.report.extend_from_slice(b" does not like recipient.\n");
+        push_said(&mut self.report, reply);
+        self.report.push(0);
+    }
+
+    /// Ends with `before`, the host's address, `after` and what the host said.
+    fn leave(
+        &mut self,
+        before: &str,
+        after: &str,
+        reply: Option<&Reply>,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        out.extend_from_slice(b"QUIT\r\n");
+        let mut report = std::mem::take(&mut self.report);
+        report.extend_from_slice(before.as_bytes());
+        self.push_what(&mut report, after, reply);
+        report.push(0);
+        Next::Leave(Ending::Final(report))
+    }
+
+    fn leave_early(
+        &mut self,
+        is_permanent: bool,
+        after: &str,
+        reply: &Reply,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        out.extend_from_slice(b"QUIT\r\n");
+        let mut text = b"Connected to ".to_vec();
+        self.push_what(&mut text, after, Some(reply));
+        Next::Leave(Ending::Early { is_permanent, text })
+    }
+
+    fn push_what(&self, report: &mut Vec<u8>, after: &str, reply: Option<&Reply>) {
+        report.extend_from_slice(&self.host);
+        report.extend_from_slice(after.as_bytes());
+        report.extend_from_slice(b".\n");
+        if let Some(reply) = reply {
+            push_said(report, reply);
+        }
+    }
+}
+
+fn push_said(report: &mut Vec<u8>, reply: &Reply) {
+    report.extend_from_slice(b"Remote host said: ");
+    report.extend_from_slice(&reply.text);
+}
+
+/// An address as it stands between angle brackets; none for one that would end the command.
+///
+/// What is before the last `@` is quoted if it has to be; an address without `@` stays as it is.
+fn path(address: &[u8]) -> Option<Vec<u8>> {
+    if memchr::memchr2(b'\r', b'\n', address).is_some() {
+        return None;
+    }
+    let has_domain = address.contains(&b'@');
+    Some(if has_domain { quote::address(address) } else { address.to_vec() })
+}
+
+#[cfg(test)]
+mod tests;
