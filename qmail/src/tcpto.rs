@@ -220,9 +220,7 @@ pub fn clear(home: &Home) -> io::Result<()> {
             other => other?,
         };
         file::lock(&file)?;
-        let size = RECORDS * family.record_size();
-        let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(size);
-        file.write_all_at(&vec![0; length], 0)?;
+        file.write_all_at(&vec![0; RECORDS * family.record_size()], 0)?;
     }
     Ok(())
 }
@@ -338,18 +336,14 @@ mod tests {
             hosts.timed_out(host(1, Family::Four), 1000);
             hosts.timed_out(host(1, Family::Four), 2000);
             assert!(!hosts.is_dead(host(1, Family::Four), 2001, 0));
-            clear(&home).unwrap();
-            let size = std::fs::metadata(home.queue().join("lock/tcpto")).map(|data| data.len());
-            assert_eq!(size.unwrap_or(0), files.iter().map(|(_, length)| *length as u64).sum());
+            assert_eq!(home.queue().join("lock/tcpto").exists(), !files.is_empty());
         }
     }
 
     #[test]
     fn clearing_forgets_all() {
-        let (_dir, home) = tables();
-        for family in [Family::Four, Family::Six] {
-            DeadHosts::of(&home).timed_out(host(1, family), 1000);
-        }
+        let (_dir, home) = home(&[(Family::Four, 1024), (Family::Six, 0)]);
+        DeadHosts::of(&home).timed_out(host(1, Family::Four), 1000);
         clear(&home).unwrap();
         for (family, size) in [(Family::Four, 1024), (Family::Six, 2048)] {
             let table = std::fs::read(home.queue().join("lock").join(family.name())).unwrap();

@@ -4,24 +4,19 @@
 //! output means. Says nothing itself.
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
 use std::process::ExitCode;
 
 use prog::{Args, Chain, Exit, Program};
 use qmail::spawn::report;
 use qmail::spawn::serve::{Capture, Next, Order, Run, Spawner, serve};
-use queue::disk::Queue;
+use qmail::tcpto;
 use queue::home::Home;
 use unix::errno;
 use unix::image::Step;
 use unix::process::{SpawnError, Status};
 
 const QMAIL_RSPAWN: Program = Program::new("qmail-rspawn", "").silent();
-
-/// The size of the table of hosts that did not answer.
-const TCPTO: usize = 1024;
 
 /// More output than this is no report of qmail-remote's.
 const LONGEST_OUTPUT: usize = 64 * 1024;
@@ -32,21 +27,13 @@ fn main() -> ExitCode {
 
 fn run(_: Args) -> Exit {
     let home = Home::find();
-    forget_dead_hosts(&home);
+    // Hosts that did not answer before this start are given another chance. The tables are only
+    // advice, so it does not matter if they cannot be written.
+    let _ = tcpto::clear(&home);
     let program = std::env::var_os("QMAILREMOTE").unwrap_or_else(|| "qmail-remote".into());
     match serve(&home, Remote { program }) {
         Ok(()) => Exit::OK,
         Err(_) => Exit::SOFT,
-    }
-}
-
-/// Hosts that did not answer before this start are given another chance. The table is only advice,
-/// so it does not matter if it cannot be written.
-fn forget_dead_hosts(home: &Home) {
-    if let Ok(queue) = Queue::open(home)
-        && let Ok(mut table) = queue.dir().open_to_write(Path::new("lock/tcpto"))
-    {
-        let _ = table.write_all(&[0; TCPTO]);
     }
 }
 
