@@ -4,6 +4,7 @@
 //! knows only these files. A name that is absent is asked of `getent`, but only if
 //! `/etc/nsswitch.conf` names another source: that costs a process, so hosts without one pay nothing.
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -33,12 +34,7 @@ pub struct User {
 impl User {
     /// The account called `name`, which is compared byte by byte.
     pub fn from_name(name: &[u8]) -> io::Result<Option<User>> {
-        if name.is_empty() || name.iter().any(|byte| b":\n\0".contains(byte)) {
-            return Ok(None);
-        }
-        find(Path::new("/etc/passwd"), b"passwd", name, |line| {
-            User::parse(line).filter(|user| user.name == name)
-        })
+        Accounts::read()?.find(name)
     }
 
     /// The first account with number `uid`.
@@ -62,6 +58,50 @@ impl User {
         let shell = path(fields.next().unwrap_or_default());
         Some(User { name, uid, gid, home, shell })
     }
+}
+
+/// /etc/passwd as it was read once, to be asked several times.
+#[derive(Debug)]
+pub struct Accounts {
+    passwd: Vec<u8>,
+    has_others: OnceCell<bool>,
+}
+
+impl Accounts {
+    /// Reads the file.
+    pub fn read() -> io::Result<Accounts> {
+        let passwd = read(Path::new("/etc/passwd"))?;
+        Ok(Accounts { passwd, has_others: OnceCell::new() })
+    }
+
+    /// The account called `name`, which is compared byte by byte; another source is asked if the file
+    /// does not have it.
+    pub fn find(&self, name: &[u8]) -> io::Result<Option<User>> {
+        if name.is_empty() || name.iter().any(|byte| b":\n\0".contains(byte)) {
+            return Ok(None);
+        }
+        if let Some(user) = line_of(&self.passwd, name).and_then(User::parse) {
+            return Ok(Some(user));
+        }
+        if !self.has_others()? {
+            return Ok(None);
+        }
+        Ok(line_of(&getent(b"passwd", name)?, name).and_then(User::parse))
+    }
+
+    fn has_others(&self) -> io::Result<bool> {
+        if let Some(&known) = self.has_others.get() {
+            return Ok(known);
+        }
+        let others = has_other_sources(&read(Path::new("/etc/nsswitch.conf"))?, b"passwd");
+        Ok(*self.has_others.get_or_init(|| others))
+    }
+}
+
+/// The line of passwd(5) that begins with `name` and a colon.
+fn line_of<'a>(passwd: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let is_of = |line: &&[u8]| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(b":"));
+    passwd.split(|&byte| byte == b'\n').find(is_of)
 }
 
 /// The numbers of several accounts, in one reading of /etc/passwd; `None` for one that is not there.
@@ -201,6 +241,14 @@ mod tests {
         assert_eq!(User::from_name(b"no such account").unwrap(), None);
         assert_eq!(User::from_name(b"root:x").unwrap(), None);
         assert_eq!(User::from_name(b"").unwrap(), None);
+    }
+
+    #[test]
+    fn the_whole_name_counts() {
+        let passwd = b"joel:x:1:1::/:/\njoe:x:2:2::/:/\njoe:x:3:3::/:/\n";
+        assert_eq!(line_of(passwd, b"joe"), Some(&b"joe:x:2:2::/:/"[..]));
+        assert_eq!(line_of(passwd, b"jo"), None);
+        assert_eq!(line_of(b"joe", b"joe"), None);
     }
 
     #[test]
