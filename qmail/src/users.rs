@@ -1,7 +1,10 @@
-//! Who controls an address: the records of users/cdb, and what qmail-getpw prints.
+//! Who controls an address: users/assign and its database; the rules of the account database.
+
+pub mod assign;
+pub mod getpw;
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use unix::{Gid, Uid};
@@ -36,6 +39,20 @@ impl Owner {
         let (dash, ext) = (next()?.to_vec(), next()?.to_vec());
         next()?; // what follows the sixth zero byte, if only nothing
         Some(Owner { user, uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), home, dash, ext })
+    }
+
+    /// The six strings that [`Owner::parse`] reads.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let (uid, gid) = (self.uid.to_string(), self.gid.to_string());
+        let home = self.home.as_os_str().as_bytes();
+        let fields = [&self.user, uid.as_bytes(), gid.as_bytes(), home, &self.dash, &self.ext];
+        let mut text = Vec::with_capacity(128);
+        for field in fields {
+            text.extend_from_slice(field);
+            text.push(0);
+        }
+        text
     }
 }
 
@@ -77,6 +94,12 @@ mod tests {
         assert_eq!((owner.user, owner.uid.as_raw(), owner.gid.as_raw()), (b"joe".into(), 507, 100));
         assert_eq!(owner.home, std::path::Path::new("/home/joe"));
         assert_eq!((owner.dash, owner.ext), (b"-".into(), b"list".into()));
+    }
+
+    #[test]
+    fn an_owner_that_is_written_reads_back() {
+        let text = "joe|507|100|/home/joe|-|list|";
+        assert_eq!(owner(text).unwrap().to_bytes(), text.replace('|', "\0").as_bytes());
     }
 
     #[test]

@@ -14,6 +14,12 @@ pub const HOME: &str = default(option_env!("QMAIL_HOME"), "/var/qmail");
 /// How many subdirectories `mess/`, `info/`, `local/` and `remote/` have.
 pub const SPLIT: u64 = number(default(option_env!("QMAIL_SPLIT"), "23"));
 
+/// What stands between a user's name and an extension in a local part.
+pub const BREAK: u8 = byte(default(option_env!("QMAIL_BREAK"), "-"));
+
+/// Permission bits that neither a home directory nor a file in it that controls mail may have.
+pub const PATRN: u32 = 0o002;
+
 /// How many deliveries a spawner makes at a time. It tells qmail-send so in one byte.
 pub const SPAWN: u8 = small(number(default(option_env!("QMAIL_SPAWN"), "120")));
 
@@ -37,6 +43,14 @@ const fn number(digits: &'static str) -> u64 {
 const fn small(number: u64) -> u8 {
     assert!(number < 256, "QMAIL_SPAWN is above 255");
     number as u8
+}
+
+/// What is not one byte does not build.
+const fn byte(text: &'static str) -> u8 {
+    match text.as_bytes() {
+        [byte] => *byte,
+        _ => panic!("QMAIL_BREAK is not one byte"),
+    }
 }
 
 /// An account of the mail system.

@@ -1,0 +1,106 @@
+//! Who controls an address by the account database: the rules of qmail-getpw.
+
+use queue::home::BREAK;
+use unix::user::User;
+
+use super::Owner;
+
+/// No account with a longer name receives mail.
+const LONGEST_NAME: usize = 31;
+
+/// A beginning of a local part that may be the name of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate<'a> {
+    /// The name, in lower case.
+    pub name: Vec<u8>,
+    /// What follows the break character; `None` if the name is the whole local part.
+    ext: Option<&'a [u8]>,
+}
+
+/// The beginnings of `local` that may be names of accounts, the longest first: `local` itself, then
+/// each that ends just before a break character.
+pub fn candidates(local: &[u8]) -> impl Iterator<Item = Candidate<'_>> {
+    let lengths = (0..=local.len().min(LONGEST_NAME)).rev();
+    lengths.filter_map(|length| {
+        let (name, rest) = local.split_at_checked(length)?;
+        let ext = match rest {
+            [] => None,
+            [byte, ext @ ..] if *byte == BREAK => Some(ext),
+            _ => return None,
+        };
+        Some(Candidate { name: name.to_ascii_lowercase(), ext })
+    })
+}
+
+impl Candidate<'_> {
+    /// The owner of the local part, if `user`, the account of that name, is.
+    #[must_use]
+    pub fn owner(&self, user: User) -> Owner {
+        match self.ext {
+            None => owner(user, b"", b""),
+            Some(ext) => owner(user, b"-", ext),
+        }
+    }
+}
+
+/// The owner of a local part that is nobody's: the alias user, with all of it as the extension.
+#[must_use]
+pub fn unclaimed(alias: User, local: &[u8]) -> Owner {
+    owner(alias, b"-", local)
+}
+
+fn owner(user: User, dash: &[u8], ext: &[u8]) -> Owner {
+    let User { name, uid, gid, home, .. } = user;
+    Owner { user: name, uid, gid, home, dash: dash.to_vec(), ext: ext.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn names(local: &str) -> Vec<String> {
+        let found = candidates(local.as_bytes());
+        found.map(|candidate| String::from_utf8(candidate.name).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_longest_beginning_comes_first() {
+        assert_eq!(names("Joe-List-x"), ["joe-list-x", "joe-list", "joe"]);
+        assert_eq!(names("joe"), ["joe"]);
+        assert_eq!(names("-x"), ["-x", ""]);
+        assert_eq!(names("joe-"), ["joe-", "joe"]);
+        assert_eq!(names(""), [""]);
+    }
+
+    #[test]
+    fn names_have_at_most_31_bytes() {
+        let longest = "a".repeat(31);
+        assert_eq!(names(&longest), [longest.clone()]);
+        assert_eq!(names(&format!("{longest}b")), [""; 0]);
+        assert_eq!(names(&format!("{longest}-x")), [longest]);
+    }
+
+    #[test]
+    fn the_extension_keeps_its_case() {
+        let user = User::parse(b"joe:x:507:100::/home/joe:/bin/sh").unwrap();
+        let found: Vec<Owner> =
+            candidates(b"JOE-List").map(|candidate| candidate.owner(user.clone())).collect();
+        assert_eq!((&found[0].dash[..], &found[0].ext[..]), (&b""[..], &b""[..]));
+        assert_eq!((&found[1].dash[..], &found[1].ext[..]), (&b"-"[..], &b"List"[..]));
+        assert_eq!(unclaimed(user, b"Root").to_bytes(), b"joe\x00507\x00100\0/home/joe\0-\0Root\0");
+    }
+
+    proptest! {
+        #[test]
+        fn a_candidate_and_its_extension_are_the_local_part(local: Vec<u8>) {
+            for candidate in candidates(&local) {
+                let again = match candidate.ext {
+                    None => candidate.name.clone(),
+                    Some(ext) => [&candidate.name, &b"-"[..], ext].concat(),
+                };
+                prop_assert!(again.eq_ignore_ascii_case(&local));
+            }
+        }
+    }
+}
