@@ -141,6 +141,11 @@ impl Log {
         self.said("alert: ", what);
     }
 
+    /// `trigger: …`: trouble with `lock/trigger`, and its end. The original has no such line.
+    pub fn trigger(&mut self, what: impl Piece) {
+        self.said("trigger: ", what);
+    }
+
     fn said(&mut self, kind: &str, what: impl Piece) {
         self.text(kind);
         what.render(&mut self.0);

@@ -1,7 +1,7 @@
 //! The queue manager: preprocessing, routing, deliveries, retries, bounces.
 //!
 //! `route`, `retry`, `schedule`, `jobs`, `bounce`, `log` and `machine` decide and touch nothing;
-//! `todo` is steps over a disk.
+//! `todo` is steps over a disk. `settings` and `world` are what the program reads and does.
 
 pub mod bounce;
 pub mod jobs;
@@ -10,7 +10,9 @@ pub mod machine;
 pub mod retry;
 pub mod route;
 pub mod schedule;
+pub mod settings;
 pub mod todo;
+pub mod world;
 
 use std::ops::{Index, IndexMut};
 

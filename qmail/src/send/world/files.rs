@@ -1,0 +1,214 @@
+//! Files of the queue: recipients, senders, envelopes.
+
+use std::fs::{File, FileTimes, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::time::{Duration, SystemTime};
+
+use queue::disk::Disk;
+use queue::path::{Area, MessageId};
+use queue::record::{Reader, Record};
+use queue::{sweep, walk};
+use unix::{clock, file};
+
+use super::{PAUSE, World};
+use crate::send::Channel;
+use crate::send::bounce;
+use crate::send::log::Log;
+use crate::send::machine::Event;
+use crate::send::todo::{self, Preprocessed, Queued};
+
+impl World {
+    /// Opens a file of recipients, for reading and marking, and sees who the sender is.
+    pub(super) fn open(&mut self, channel: Channel, id: MessageId) -> Event {
+        let path = self.path(channel.area().of(id));
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        match (file, self.sender(id)) {
+            (Ok(file), Ok((birth, sender))) => {
+                self.passes[channel] = Some((id, file));
+                Event::Opened { channel, birth, sender }
+            }
+            _ => Event::NotOpened(channel),
+        }
+    }
+
+    /// A message's birth and sender.
+    pub(super) fn sender(&self, id: MessageId) -> io::Result<(i64, Vec<u8>)> {
+        let file = self.queue.dir().open_file(Area::Info.of(id).as_path())?;
+        let birth = file.metadata()?.mtime();
+        let mut records = Reader::new(BufReader::with_capacity(2048, file));
+        match records.read() {
+            Ok(Some((_, Record::Sender(sender)))) => Ok((birth, sender.to_vec())),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    /// Reads on in a file of recipients.
+    pub(super) fn read(&mut self, channel: Channel) -> Event {
+        let Some((_, file)) = &mut self.passes[channel] else {
+            return Event::NotRead(channel);
+        };
+        match file.read(&mut self.buffer) {
+            // A file gives all that was asked for, except at its end.
+            Ok(read) => {
+                let bytes = self.buffer.get(..read).unwrap_or_default();
+                Event::Read(channel, bytes.to_vec(), read < self.buffer.len())
+            }
+            Err(_) => Event::NotRead(channel),
+        }
+    }
+
+    pub(super) fn mark(&mut self, channel: Channel, id: MessageId, offset: u64) {
+        let name = channel.area().of(id);
+        let marked = match &self.passes[channel] {
+            Some((open, file)) if *open == id => file.write_all_at(b"D", offset),
+            _ => self
+                .queue
+                .dir()
+                .open_to_write(name.as_path())
+                .and_then(|file| file.write_all_at(b"D", offset)),
+        };
+        if marked.is_err() {
+            let then = "; message will be delivered twice!";
+            self.log.warning(("trouble marking ", name.as_bytes(), then));
+        }
+    }
+
+    /// Removes a file of recipients, all of whom are done with. If it stays, the last must be marked
+    /// in it.
+    pub(super) fn remove(&mut self, channel: Channel, id: MessageId, last: Option<u64>) -> bool {
+        let removed = self.queue.unlink(&channel.area().of(id)).is_ok();
+        if let Some(offset) = last.filter(|_| !removed) {
+            self.mark(channel, id, offset);
+        }
+        removed
+    }
+
+    /// Logs the message's end and removes its sender.
+    pub(super) fn end(&mut self, id: MessageId) -> bool {
+        self.log.end(id);
+        let name = Area::Info.of(id);
+        let removed = self.queue.unlink(&name).is_ok();
+        if !removed {
+            self.log.warning(("unable to unlink ", name.as_bytes(), "; will try again later"));
+        }
+        removed
+    }
+
+    /// Adds to a message's bounce, for good, and however long it takes: when the recipient is marked,
+    /// nothing else knows of the failure any more.
+    pub(super) fn complain(
+        &mut self,
+        id: MessageId,
+        channel: Channel,
+        recipient: &[u8],
+        report: &[u8],
+    ) {
+        let recipient = self.settings.routes.without_prepend(channel, recipient);
+        let paragraph = bounce::paragraph(recipient, report);
+        while self.append_to_bounce(id, &paragraph).is_err() {
+            self.log.alert("unable to append to bounce message; HELP! sleeping...");
+            self.write_log();
+            clock::sleep(PAUSE);
+        }
+    }
+
+    /// Appends `text` whole or not at all.
+    fn append_to_bounce(&mut self, id: MessageId, text: &[u8]) -> io::Result<()> {
+        let name = Area::Bounce.of(id);
+        let mut file = file::open_append(&self.path(name))?;
+        let before = file.metadata()?.len();
+        if before == 0 {
+            self.queue.sync_directory(&name.parent())?;
+        }
+        let written = file.write_all(text).and_then(|()| file.sync_all());
+        if written.is_err() {
+            file.set_len(before)?;
+        }
+        written
+    }
+
+    /// Notes when a message is due.
+    pub(super) fn save(&mut self, channel: Channel, id: MessageId, time: i64) {
+        let since = Duration::from_secs(u64::try_from(time).unwrap_or(0));
+        let name = channel.area().of(id);
+        let saved = SystemTime::UNIX_EPOCH.checked_add(since).is_some_and(|time| {
+            let times = FileTimes::new().set_accessed(time).set_modified(time);
+            let file = self.queue.dir().open_to_write(name.as_path());
+            file.and_then(|file| file.set_times(times)).is_ok()
+        });
+        if !saved {
+            let then = "; message will be retried too soon";
+            self.log.warning(("unable to utime ", name.as_bytes(), then));
+        }
+    }
+
+    /// Watches the trigger, and only then lists `todo/`: what comes later pulls the trigger.
+    pub(super) fn scan(&mut self) -> Event {
+        let is_watching = self.trigger.open(&self.home, self.queue.dir(), &mut self.log);
+        let ids = Area::Todo.directories().next().and_then(|name| {
+            let found = walk::directory(self.queue.dir(), &name).ok()?;
+            Some(found.flatten().collect())
+        });
+        Event::Listed(ids, is_watching)
+    }
+
+    /// Preprocesses messages together.
+    pub(super) fn preprocess(&mut self, ids: Vec<MessageId>) -> Vec<Preprocessed> {
+        let mut log = std::mem::take(&mut self.log);
+        let mut splits = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(queued) = self.queued(id, &mut log) else { continue };
+            let split = todo::split(&mut self.queue, &self.settings.routes, queued, &mut log);
+            if let Ok(split) = split {
+                self.strays.remove(&id);
+                splits.push(split);
+            }
+        }
+        let settled = todo::settle(&mut self.queue, splits, &mut log);
+        self.log = log;
+        settled
+    }
+
+    fn queued(&self, id: MessageId, log: &mut Log) -> Option<Queued<impl BufRead + use<>>> {
+        let (todo, mess) = (Area::Todo.of(id), Area::Mess.of(id));
+        let Ok(file) = self.queue.dir().open_file(todo.as_path()) else {
+            log.warning(("unable to open ", todo.as_bytes()));
+            return None;
+        };
+        let Ok(message) = self.queue.dir().stat(mess.as_path()) else {
+            log.warning(("unable to stat ", mess.as_bytes()));
+            return None;
+        };
+        Some(Queued {
+            id,
+            bytes: u64::try_from(message.st_size).unwrap_or(0),
+            envelope: BufReader::new(file),
+            has_strays: self.strays.contains(&id),
+        })
+    }
+
+    /// Messages that have a file in a directory of `mess/`.
+    pub(super) fn in_mess(&self, directory: u64) -> Vec<MessageId> {
+        let name = Area::Mess.directories().nth(usize::try_from(directory).unwrap_or(usize::MAX));
+        let found = name.and_then(|name| walk::directory(self.queue.dir(), &name).ok());
+        found.into_iter().flatten().flatten().collect()
+    }
+
+    /// Those of `ids` that have been left alone for a day and a half and that nothing refers to.
+    pub(super) fn orphans(&mut self, mut ids: Vec<MessageId>) -> Vec<MessageId> {
+        let now = clock::wall().seconds;
+        ids.retain(|&id| {
+            let message = self.queue.dir().stat(Area::Mess.of(id).as_path());
+            message.is_ok_and(|message| sweep::is_ossified(message.st_atime, now))
+                && matches!(self.queue.exists(&Area::Info.of(id)), Ok(false))
+                && matches!(self.queue.exists(&Area::Todo.of(id)), Ok(false))
+        });
+        ids
+    }
+}
+
+/// Copies a file of the queue to `to`.
+pub(super) fn copy(mut from: File, to: &mut impl Write) -> io::Result<u64> {
+    io::copy(&mut from, to)
+}
