@@ -231,17 +231,16 @@ impl Output {
 
 /// Writes all of `data`, however long it takes: a line that has been read is never dropped.
 ///
-/// When a signal has asked to leave, a turn-over behind the last byte is not waited for, and a processor
-/// that has failed is not run again.
+/// When a signal has asked to leave, a processor that has failed is not run again, and a turn-over
+/// behind the last byte is left to [`Output::close`].
 fn append(log: &mut Directory, mut data: &[u8], watch: &mut Watch) -> Result<(), Fatal> {
     while let Err(trouble) = log.write(&mut data) {
-        let is_pause = trouble.weight == Weight::Pause;
+        if watch.leave != Leave::No && data.is_empty() && trouble.weight == Weight::Pause {
+            break;
+        }
         watch.endure(trouble)?;
         if watch.leave != Leave::No {
             log.hurry();
-            if data.is_empty() && is_pause {
-                break;
-            }
         }
     }
     Ok(())

@@ -175,3 +175,22 @@ fn an_input_that_does_not_wait_is_waited_for() {
     program.signal(Signal::SIGTERM);
     assert_eq!(program.ends(), 0);
 }
+
+#[test]
+fn term_leaves_a_turn_over_that_cannot_be_ended() {
+    let side = Side::ours();
+    let mut program = started(&side, &["s4096", "./log"]);
+    side.directory("log/previous/in-the-way");
+    let text = format!("{}\n", "x".repeat(3000));
+    tell(&mut program, &text);
+    program.hears(
+        "multilog: warning: unable to rename current to previous in directory ./log, pausing: \
+         is a directory\n",
+    );
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.ends(), 111);
+    assert_eq!(side.read("log/current"), text.as_bytes());
+    fs::remove_dir_all(side.path().join("log/previous")).unwrap();
+    assert_eq!(side.run(["multilog", "./log"]).exit, 0);
+    assert_eq!(everything(&side, "log"), text);
+}
