@@ -14,3 +14,4 @@ pub mod splog;
 pub mod submit;
 pub mod tcpto;
 pub mod users;
+pub mod world;

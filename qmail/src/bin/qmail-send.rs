@@ -15,7 +15,7 @@ use qmail::send::Channels;
 use qmail::send::log::Log;
 use qmail::send::machine::{Action, Event, Machine};
 use qmail::send::settings::Settings;
-use qmail::send::world::{Pipes, World, write_log};
+use qmail::world::{Pipes, World, write_log};
 use queue::disk::{Queue, Unreachable};
 use queue::home::Home;
 use unix::fd::{self, Direct};

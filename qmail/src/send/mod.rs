@@ -1,7 +1,8 @@
 //! The queue manager: preprocessing, routing, deliveries, retries, bounces.
 //!
 //! `route`, `retry`, `schedule`, `jobs`, `bounce`, `log` and `machine` decide and touch nothing;
-//! `todo` is steps over a disk. `settings` and `world` are what the program reads and does.
+//! `todo` is steps over a disk. `settings` asks for control files. What the machine wants done is done in
+//! [`crate::world`].
 
 pub mod bounce;
 pub mod jobs;
@@ -12,7 +13,6 @@ pub mod route;
 pub mod schedule;
 pub mod settings;
 pub mod todo;
-pub mod world;
 
 use std::ops::{Index, IndexMut};
 

@@ -1,4 +1,4 @@
-//! The edge of the queue manager: does what the machine says, and tells it what happens.
+//! The edge of qmail-send: does what the machine says, and tells it what happens.
 
 mod bounce;
 mod files;
