@@ -130,6 +130,9 @@ impl Fatal {
             Text::Lines(lines) => lines,
             Text::Said(what) => [program.name.as_bytes(), b": fatal: ", &what].concat(),
             Text::Silence => return self.exit.unwrap_or(Exit::SOFT),
+            Text::Usage(complaint) if let Some(help) = program.help => {
+                [&complaint, help.as_bytes()].concat()
+            }
             Text::Usage(complaint) => {
                 let name = program.name.as_bytes();
                 let space: &[u8] = if program.synopsis.is_empty() { b"" } else { b" " };

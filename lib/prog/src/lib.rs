@@ -54,6 +54,7 @@ impl Exit {
 pub struct Program {
     name: &'static str,
     synopsis: &'static str,
+    help: Option<&'static str>,
     misuse: Exit,
     crash: Exit,
     silent: bool,
@@ -63,7 +64,14 @@ impl Program {
     /// A program whose usage line is `NAME: usage: NAME SYNOPSIS`.
     #[must_use]
     pub const fn new(name: &'static str, synopsis: &'static str) -> Program {
-        Program { name, synopsis, misuse: Exit::HARD, crash: Exit::SOFT, silent: false }
+        Program { name, synopsis, help: None, misuse: Exit::HARD, crash: Exit::SOFT, silent: false }
+    }
+
+    /// What is said about wrong usage, where it is not the usage line.
+    #[must_use]
+    pub const fn help(mut self, line: &'static str) -> Program {
+        self.help = Some(line);
+        self
     }
 
     /// The exit code for wrong usage, where it is not 100.
