@@ -1,7 +1,13 @@
 //! Supervision and logging: the cores of the programs in `src/bin`.
 
 pub mod envdir;
+pub mod exit;
 pub mod gather;
 pub mod limits;
 pub mod multilog;
+pub mod service;
+pub mod status;
+pub mod supervise;
+pub mod svscan;
 pub mod tai;
+pub mod title;

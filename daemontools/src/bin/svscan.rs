@@ -1,0 +1,254 @@
+//! svscan — start and monitor a collection of services.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use daemontools::svscan::directory::{self, Complaints};
+use daemontools::svscan::{Action, Event, Key, LIMIT, Machine, Role};
+use prog::{Args, Chain, Exit, Fatal, OrFatal, Program};
+use unix::errno::{self, Errno};
+use unix::fd::{self, Standard};
+use unix::image::Step;
+use unix::limit::{self, Resource};
+use unix::poll::{self, Interest};
+use unix::process::{self, SpawnError};
+use unix::signal::{self, Signal, Signals};
+use unix::watch::{News, Watch};
+use unix::{Pid, clock};
+
+const SVSCAN: Program = Program::new("svscan", "[ -t seconds ] [ dir [ program ... ] ]");
+
+fn main() -> ExitCode {
+    prog::main(SVSCAN, run)
+}
+
+fn run(mut args: Args) -> Result<Exit, Fatal> {
+    let mut limit = LIMIT;
+    while let Some(opt) = args.option(b"t:")? {
+        limit = Duration::from_secs(opt.number().ok_or_else(|| args.usage())?);
+    }
+    if let Some(dir) = args.optional() {
+        std::env::set_current_dir(&dir).or_fatal(("unable to chdir to ", &dir))?;
+    }
+    let program = args.rest();
+    if !program.is_empty() {
+        speak_to(program)?;
+    }
+    let signals = catch_signals().or_fatal("unable to catch signals")?;
+    let mut world = World {
+        origin: Instant::now(),
+        signals,
+        watch: None,
+        complaints: Complaints::default(),
+        pipes: HashMap::new(),
+        raised: None,
+    };
+    let mut machine = Machine::new(limit, Duration::ZERO);
+    let mut events = vec![Event::Time];
+    loop {
+        for event in events {
+            if world.handle(&mut machine, event) {
+                return Ok(Exit::OK);
+            }
+        }
+        events = world.wait(&machine);
+    }
+}
+
+/// Starts `program` with a pipe as its standard input, and puts the other end of it behind the standard
+/// output and error of this process and of all services.
+fn speak_to(program: Vec<OsString>) -> Result<(), Fatal> {
+    let (read, write) = fd::pipe().or_fatal("unable to create pipe")?;
+    let mut chain = Chain::new(program);
+    chain.descriptor(0, read);
+    chain.spawn()?;
+    fd::redirect(Standard::Output, &write).or_fatal("unable to set up descriptors")?;
+    fd::redirect(Standard::Error, &write).or_fatal("unable to set up descriptors")
+}
+
+fn catch_signals() -> io::Result<Signals> {
+    signal::ignore(Signal::SIGPIPE)?; // nobody may be left to read a warning
+    let mut caught = vec![Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM];
+    // Who started us with nohup wants us to stay.
+    if !signal::is_ignored(Signal::SIGHUP) {
+        caught.push(Signal::SIGHUP);
+    }
+    let signals = Signals::catch(&caught)?;
+    signal::unblock_all()?;
+    Ok(signals)
+}
+
+/// What the machine acts upon.
+struct World {
+    origin: Instant,
+    signals: Signals,
+    /// `None` where the kernel cannot tell of changes.
+    watch: Option<Watch>,
+    complaints: Complaints,
+    /// For each service with a log, both ends of the pipe between them. They stay open here, so that
+    /// nothing is lost while either side is restarted.
+    pipes: HashMap<Key, (OwnedFd, OwnedFd)>,
+    /// The limit of open files that this process was started with, once it has been raised here.
+    raised: Option<(u64, u64)>,
+}
+
+impl World {
+    /// Feeds an event to the machine, and does what it says; true if that is to leave.
+    fn handle(&mut self, machine: &mut Machine, event: Event) -> bool {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in machine.step(event, self.origin.elapsed()) {
+                match action {
+                    Action::Close(key) => drop(self.pipes.remove(&key)),
+                    Action::Leave => return true,
+                    Action::Lost(name, role) => {
+                        SVSCAN.warning(("supervise ", &name, suffix(role), " does not end"), ());
+                    }
+                    Action::Scan => events.extend(self.scan(machine)),
+                    Action::Signal(pid, signal) => kill(pid, signal),
+                    Action::Start { key, role, name, has_log } => {
+                        let pid = self.start(key, role, &name, has_log);
+                        events.push_back(match pid {
+                            Some(pid) => Event::Started(key, role, pid),
+                            None => Event::Failed(key, role),
+                        });
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    fn scan(&mut self, machine: &Machine) -> Option<Event> {
+        // Before it is read, so that no change falls between the two.
+        if self.watch.is_none() {
+            self.watch = Watch::directory(Path::new(".")).ok();
+        }
+        let complain = |name: &OsString, errno| SVSCAN.warning(("unable to stat ", name), errno);
+        match directory::read(&mut self.complaints, |id| machine.knows(id), complain) {
+            Ok(mut found) => {
+                found.is_watched = self.watch.is_some();
+                Some(Event::Found(found))
+            }
+            Err(error) => {
+                SVSCAN.warning("unable to read directory", error);
+                None
+            }
+        }
+    }
+
+    /// Starts a supervise; gives its process number, or warns.
+    fn start(&mut self, key: Key, role: Role, name: &OsString, has_log: bool) -> Option<u32> {
+        let whom = (name, suffix(role));
+        let mut chain = match role {
+            Role::Log => Chain::new(["supervise", "log"]),
+            Role::Main => Chain::new([OsString::from("supervise"), name.clone()]),
+        };
+        if role == Role::Log {
+            chain.directory(name);
+        }
+        if has_log {
+            let mut end = self.end_of_pipe(key, role);
+            if self.makes_room(&end) {
+                end = self.end_of_pipe(key, role);
+            }
+            match end {
+                Ok((number, end)) => chain.descriptor(number, end),
+                Err(error) => {
+                    SVSCAN.warning(("unable to create pipe for ", name), error);
+                    return None;
+                }
+            }
+        }
+        if let Some((soft, hard)) = self.raised {
+            chain.limit(Resource::RLIMIT_NOFILE, soft, hard);
+        }
+        match chain.launch() {
+            Ok(child) => return u32::try_from(child.pid.as_raw()).ok(),
+            Err(SpawnError::Fork(errno)) => SVSCAN.warning(("unable to fork for ", whom), errno),
+            Err(SpawnError::Enter(failure)) => match failure.step {
+                Step::Descriptors => {
+                    SVSCAN.warning(("unable to set up descriptors for ", whom), failure.errno);
+                }
+                Step::Directory => SVSCAN.warning(("unable to switch to ", name), failure.errno),
+                _ => SVSCAN.warning(("unable to start supervise ", whom), failure.errno),
+            },
+        }
+        None
+    }
+
+    /// The end of a service's pipe that one of its supervises gets, and under which number.
+    fn end_of_pipe(&mut self, key: Key, role: Role) -> io::Result<(i32, OwnedFd)> {
+        let (read, write) = match self.pipes.entry(key) {
+            Entry::Occupied(pipe) => pipe.into_mut(),
+            Entry::Vacant(place) => place.insert(fd::pipe()?),
+        };
+        match role {
+            Role::Log => Ok((0, fd::duplicate(read, 3)?)),
+            Role::Main => Ok((1, fd::duplicate(write, 3)?)),
+        }
+    }
+
+    /// If this process may open no more files, raises its limit, once; true if it may be tried again.
+    fn makes_room<T>(&mut self, opened: &io::Result<T>) -> bool {
+        let is_full = opened.as_ref().is_err_and(|error| errno::of(error) == Errno::EMFILE);
+        if !is_full || self.raised.is_some() {
+            return false;
+        }
+        let Ok((soft, hard)) = limit::get(Resource::RLIMIT_NOFILE) else { return false };
+        self.raised = Some((soft, hard));
+        limit::set(Resource::RLIMIT_NOFILE, hard, hard).is_ok()
+    }
+
+    /// Waits until something happens. Changes of the directory come first: who removes a service and
+    /// then tells its supervise to exit does not want it back.
+    fn wait(&mut self, machine: &Machine) -> Vec<Event> {
+        let limit = machine.deadline().map(|at| at.saturating_sub(self.origin.elapsed()));
+        let mut interests = vec![Interest::readable(&self.signals)];
+        interests.extend(self.watch.as_ref().map(Interest::readable));
+        if let Err(error) = poll::wait(&mut interests, limit) {
+            SVSCAN.warning("unable to wait", error);
+            clock::sleep(Duration::from_secs(1)); // out of memory: not for long, it is to be hoped
+        }
+        let mut events = Vec::new();
+        match self.watch.as_mut().map(Watch::drain) {
+            Some(News::Gone) => {
+                self.watch = None;
+                events.push(Event::Changed);
+            }
+            Some(News::Names) => events.push(Event::Changed),
+            Some(News::Nothing) | None => {}
+        }
+        for signal in self.signals.drain() {
+            if signal == Signal::SIGCHLD {
+                while let Ok(Some((pid, status))) = process::reap() {
+                    let pid = u32::try_from(pid.as_raw()).unwrap_or(0);
+                    events.push(Event::Ended(pid, status.is_success()));
+                }
+            } else {
+                events.push(Event::Stop);
+            }
+        }
+        events.push(Event::Time);
+        events
+    }
+}
+
+fn suffix(role: Role) -> &'static str {
+    match role {
+        Role::Log => "/log",
+        Role::Main => "",
+    }
+}
+
+fn kill(pid: u32, signal: Signal) {
+    if let Ok(pid) = i32::try_from(pid) {
+        let _ = signal::send(Pid::from_raw(pid), signal); // it may have ended
+    }
+}

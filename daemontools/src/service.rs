@@ -1,0 +1,92 @@
+//! A service as others see it: through the files that its supervise keeps.
+//!
+//! Every path is looked up from the working directory in one go; only when that fails is it asked
+//! whether the service's directory can be entered at all, because the originals tell the two apart.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use unix::dir::{self, Dir};
+use unix::errno::{self, Errno};
+use unix::fifo;
+
+use crate::status::{Normally, SIZE, Status};
+
+/// Why nothing can be said about a service, or to it.
+#[derive(Debug)]
+pub enum Trouble {
+    /// What is attempted with a file of the service, and why that cannot be.
+    File(&'static str, io::Error),
+    /// Its directory cannot be entered.
+    NoDirectory(io::Error),
+    /// The working directory cannot be entered again.
+    NoWayBack(io::Error),
+    /// Nobody supervises it now.
+    NotRunning,
+}
+
+impl Trouble {
+    /// Whether it only means that no supervise takes commands for the service, now or ever.
+    #[must_use]
+    pub fn is_unsupervised(&self) -> bool {
+        match self {
+            Trouble::File(_, error) => errno::of(error) == Errno::ENOENT,
+            Trouble::NotRunning => true,
+            Trouble::NoDirectory(_) | Trouble::NoWayBack(_) => false,
+        }
+    }
+}
+
+/// The writing end of the service's control fifo; writes wait.
+pub fn control(service: &Path) -> Result<File, Trouble> {
+    let attempt = "control";
+    let file = open_fifo(service, "supervise/control", attempt)?;
+    unix::fd::nonblocking(&file, false).map_err(|error| Trouble::File(attempt, error))?;
+    Ok(file)
+}
+
+/// Whether there is a supervise that takes commands: trouble if not.
+pub fn ok(service: &Path) -> Result<(), Trouble> {
+    open_fifo(service, "supervise/ok", "open supervise/ok").map(drop)
+}
+
+/// What the service normally does, and how it is: `None` if the status file is too short.
+pub fn status(service: &Path) -> Result<(Normally, Option<Status>), Trouble> {
+    let trouble = |attempt| move |error| diagnose(service, attempt, error);
+    let normally = match fs::metadata(service.join("down")) {
+        Ok(_) => Normally::Down,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Normally::Up,
+        Err(error) => return Err(trouble("stat down")(error)),
+    };
+    ok(service)?;
+    let file = File::open(service.join("supervise/status"));
+    let mut file = file.map_err(trouble("open supervise/status"))?.take(SIZE as u64);
+    let mut bytes = Vec::with_capacity(SIZE);
+    file.read_to_end(&mut bytes).map_err(trouble("read supervise/status"))?;
+    Ok((normally, Status::read(&bytes)))
+}
+
+fn open_fifo(service: &Path, name: &str, attempt: &'static str) -> Result<File, Trouble> {
+    fifo::write_end(&service.join(name)).map_err(|error| {
+        if errno::of(&error) == Errno::ENXIO {
+            return Trouble::NotRunning;
+        }
+        diagnose(service, attempt, error)
+    })
+}
+
+/// Whether it was the attempt that gave `error`, or already the service's directory.
+fn diagnose(service: &Path, attempt: &'static str, error: io::Error) -> Trouble {
+    let here = match Dir::base_at(Path::new(".")) {
+        Ok(here) => here,
+        Err(error) => return Trouble::NoWayBack(error),
+    };
+    let entered = std::env::set_current_dir(service);
+    let returned = dir::change_to(&here);
+    match (entered, returned) {
+        (Err(error), _) => Trouble::NoDirectory(error),
+        (Ok(()), Err(error)) => Trouble::NoWayBack(error),
+        (Ok(()), Ok(())) => Trouble::File(attempt, error),
+    }
+}
