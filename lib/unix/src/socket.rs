@@ -138,7 +138,9 @@ pub fn interface_index(name: &OsStr) -> io::Result<u32> {
 
 /// The name of the network interface with that number.
 pub fn interface_name(index: u32) -> io::Result<Vec<u8>> {
-    Ok(if_indextoname(index)?.into_bytes())
+    let name = if_indextoname(index)?.into_bytes();
+    // nix gives an empty name where the kernel knows none.
+    if name.is_empty() { Err(io::Error::from_raw_os_error(libc::ENXIO)) } else { Ok(name) }
 }
 
 /// Sends small writes at once (`TCP_NODELAY`).
