@@ -101,6 +101,18 @@ pub fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(nix::sys::socket::recv(socket.as_fd().as_raw_fd(), buffer, flags)?)
 }
 
+/// Sends what the socket takes without waiting (`EAGAIN` if that is nothing).
+pub fn send(socket: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    Ok(nix::sys::socket::send(socket.as_fd().as_raw_fd(), bytes, flags)?)
+}
+
+/// Whether a call failed because its descriptor is no socket.
+#[must_use]
+pub fn is_not_one(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOTSOCK)
+}
+
 /// A UDP socket connected to `address`, so that only its answers are received.
 pub fn datagram(address: SocketAddr) -> io::Result<OwnedFd> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
