@@ -2,6 +2,8 @@
 
 pub mod connection;
 pub mod ports;
+pub mod rbl;
 pub mod rules;
 pub mod server;
 pub mod slots;
+pub mod tap;

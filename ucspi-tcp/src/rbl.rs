@@ -1,0 +1,201 @@
+//! List names, base order, the refusal session of rblsmtpd.
+
+mod session;
+
+use std::net::IpAddr;
+
+use wire::ip;
+
+pub use session::Session;
+
+/// Longest text of a reason, in bytes.
+const TEXT: usize = 200;
+
+/// What a list is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Who is listed is allowed: `-a`.
+    Allow,
+    /// Who is listed is refused: `-r`.
+    Refuse,
+}
+
+/// A list, and what the options before it say about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// `-a` or `-r`.
+    pub purpose: Purpose,
+    /// The name below which addresses are listed.
+    pub base: Vec<u8>,
+    /// `-b`: who is listed gets a permanent error.
+    pub bounces: bool,
+    /// `-c`: a list that cannot be asked is taken for one that speaks against the client.
+    pub fails_closed: bool,
+}
+
+impl List {
+    /// The name that is there if `address` is listed: octets in reverse, or for IPv6 hexadecimal
+    /// digits, then the base.
+    #[must_use]
+    pub fn name(&self, address: IpAddr) -> Vec<u8> {
+        let mut name = Vec::with_capacity(72 + self.base.len());
+        ip::push_reversed(&mut name, address);
+        name.push(b'.');
+        name.extend_from_slice(&self.base);
+        name
+    }
+}
+
+/// What a list says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It cannot be asked now.
+    Failed,
+    /// The client is listed, for this reason.
+    Listed(Vec<u8>),
+    /// The client is not listed.
+    NotListed,
+}
+
+/// What becomes of the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is served.
+    Accept,
+    /// It is refused with this reply to almost everything.
+    Refuse(Refusal),
+}
+
+/// A reply without the end of the line: code, blank, text of at most 200 bytes, printable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(Vec<u8>);
+
+impl Refusal {
+    fn new(code: &[u8], text: &[u8]) -> Refusal {
+        let text = text.iter().take(TEXT);
+        let printable = text.map(|byte| if (32..127).contains(byte) { *byte } else { b'?' });
+        Refusal([code, b" "].concat().into_iter().chain(printable).collect())
+    }
+
+    /// The reply.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// What `$RBLSMTPD` says; `None` if it is not set, and the lists decide.
+///
+/// Empty, it accepts. Otherwise it is the reason of a refusal, a permanent one if it begins with `-`.
+#[must_use]
+pub fn by_variable(value: Option<&[u8]>) -> Option<Verdict> {
+    Some(match value? {
+        [] => Verdict::Accept,
+        [b'-', text @ ..] => Verdict::Refuse(Refusal::new(b"553", text)),
+        text => Verdict::Refuse(Refusal::new(b"451", text)),
+    })
+}
+
+/// What the lists say: the first that decides does, and `findings` after it are not looked at.
+///
+/// Once a list could not be asked, no refusal is permanent. Source: rblsmtpd(1), and as observed.
+#[must_use]
+pub fn by_lists<'a>(findings: impl IntoIterator<Item = (&'a List, Finding)>) -> Verdict {
+    let mut has_failed = false;
+    for (list, finding) in findings {
+        match (list.purpose, finding) {
+            (_, Finding::NotListed) => {}
+            (Purpose::Allow, Finding::Listed(_)) => return Verdict::Accept,
+            (Purpose::Refuse, Finding::Listed(text)) => {
+                let is_hard = list.bounces && !has_failed;
+                let code: &[u8] = if is_hard { b"553" } else { b"451" };
+                return Verdict::Refuse(Refusal::new(code, &text));
+            }
+            (Purpose::Allow, Finding::Failed) if !list.fails_closed => return Verdict::Accept,
+            (Purpose::Refuse, Finding::Failed) if list.fails_closed => {
+                return Verdict::Refuse(Refusal::new(b"451", b"temporary RBL lookup error"));
+            }
+            (_, Finding::Failed) => has_failed = true,
+        }
+    }
+    Verdict::Accept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(purpose: Purpose) -> List {
+        List { purpose, base: b"list.example".to_vec(), bounces: false, fails_closed: false }
+    }
+
+    fn refuse() -> List {
+        list(Purpose::Refuse)
+    }
+
+    fn allow() -> List {
+        list(Purpose::Allow)
+    }
+
+    fn listed(text: &str) -> Finding {
+        Finding::Listed(text.as_bytes().to_vec())
+    }
+
+    fn refused(message: &str) -> Verdict {
+        Verdict::Refuse(Refusal(message.as_bytes().to_vec()))
+    }
+
+    #[test]
+    fn the_variable_decides_if_it_is_set() {
+        assert_eq!(by_variable(None), None);
+        assert_eq!(by_variable(Some(b"")), Some(Verdict::Accept));
+        assert_eq!(by_variable(Some(b"go away")), Some(refused("451 go away")));
+        assert_eq!(by_variable(Some(b"-go away")), Some(refused("553 go away")));
+        assert_eq!(by_variable(Some(b"-")), Some(refused("553 ")));
+    }
+
+    #[test]
+    fn a_name_is_the_address_in_reverse() {
+        assert_eq!(refuse().name("192.0.2.1".parse().unwrap()), b"1.2.0.192.list.example");
+        assert_eq!(refuse().name("::ffff:192.0.2.1".parse().unwrap()), b"1.2.0.192.list.example");
+        let six = refuse().name("2001:db8::1".parse().unwrap());
+        assert!(six.starts_with(b"1.0.0.0.0.0."));
+        assert!(six.ends_with(b"8.b.d.0.1.0.0.2.list.example"));
+    }
+
+    #[test]
+    fn the_first_list_that_decides_does() {
+        let (r, a) = (refuse(), allow());
+        assert_eq!(by_lists([]), Verdict::Accept);
+        assert_eq!(by_lists([(&r, Finding::NotListed), (&r, listed("x"))]), refused("451 x"));
+        assert_eq!(by_lists([(&a, listed("")), (&r, listed("x"))]), Verdict::Accept);
+        assert_eq!(by_lists([(&r, listed("x")), (&a, listed(""))]), refused("451 x"));
+    }
+
+    #[test]
+    fn a_failure_is_open_or_closed_and_forbids_permanent_errors() {
+        let (r, a) = (refuse(), allow());
+        let closed = |list: &List| List { fails_closed: true, ..list.clone() };
+        let bounces = List { bounces: true, ..refuse() };
+        let (closed_r, closed_a) = (closed(&r), closed(&a));
+        assert_eq!(by_lists([(&bounces, listed("x"))]), refused("553 x"));
+        assert_eq!(by_lists([(&r, Finding::Failed), (&bounces, listed("x"))]), refused("451 x"));
+        assert_eq!(
+            by_lists([(&closed_a, Finding::Failed), (&bounces, listed("x"))]),
+            refused("451 x")
+        );
+        assert_eq!(by_lists([(&a, Finding::Failed), (&bounces, listed("x"))]), Verdict::Accept);
+        let error = refused("451 temporary RBL lookup error");
+        assert_eq!(by_lists([(&closed_r, Finding::Failed)]), error);
+    }
+
+    #[test]
+    fn a_reason_is_short_and_printable() {
+        let long = "y".repeat(201);
+        assert_eq!(
+            by_lists([(&refuse(), listed(&long))]),
+            refused(&format!("451 {}", "y".repeat(200)))
+        );
+        assert_eq!(by_lists([(&refuse(), listed("a\r\nb\x7f\u{e9}"))]), refused("451 a??b???"));
+    }
+}

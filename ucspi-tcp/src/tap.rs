@@ -1,0 +1,113 @@
+//! recordio's output lines.
+
+use memchr::memchr;
+
+/// Longest piece of data on one line, as the original has it: it reads so much at a time.
+const PIECE: usize = 256;
+
+/// Appends the lines that show `data`, which was read at once.
+///
+/// Each is `before`, then the line and a blank, or, where the line goes on behind the piece of 256
+/// bytes or the end of what was read, the part and `+`. Bytes are as they are. Source:
+/// recordio(1), and as observed: pieces are counted from the beginning of `data`.
+pub fn push_lines(out: &mut Vec<u8>, before: &[u8], data: &[u8]) {
+    for piece in data.chunks(PIECE) {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            out.extend_from_slice(before);
+            if let Some((line, after)) = memchr(b'\n', rest).and_then(|at| cut(rest, at)) {
+                out.extend_from_slice(line);
+                out.extend_from_slice(b" \n");
+                rest = after;
+            } else {
+                out.extend_from_slice(rest);
+                out.extend_from_slice(b"+\n");
+                rest = &[];
+            }
+        }
+    }
+}
+
+fn cut(bytes: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
+    let (line, rest) = bytes.split_at_checked(at)?;
+    Some((line, rest.get(1..)?))
+}
+
+/// Appends the line that shows the end of a direction.
+pub fn push_end(out: &mut Vec<u8>, before: &[u8]) {
+    out.extend_from_slice(before);
+    out.extend_from_slice(b"[EOF]\n");
+}
+
+/// The whole lines at the beginning of `lines` that together have at most `most` bytes; at least one
+/// line. What writes no more at once shares a pipe with others without mixing lines.
+#[must_use]
+pub fn portion(lines: &[u8], most: usize) -> &[u8] {
+    let head = lines.get(..most).unwrap_or(lines);
+    if head.len() == lines.len() {
+        return lines;
+    }
+    let end = memchr::memrchr(b'\n', head).or_else(|| memchr(b'\n', lines));
+    end.and_then(|end| lines.get(..=end)).unwrap_or(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shown(data: &[u8]) -> String {
+        let mut out = Vec::new();
+        push_lines(&mut out, b"7 < ", data);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_whole_line_ends_in_a_blank_and_a_part_in_a_plus() {
+        assert_eq!(shown(b"one\nthr"), "7 < one \n7 < thr+\n");
+        assert_eq!(shown(b"\n\n"), "7 <  \n7 <  \n");
+        assert_eq!(shown(b""), "");
+    }
+
+    #[test]
+    fn a_long_line_is_shown_in_pieces() {
+        let line = [&[b'a'; 300][..], b"\nb\n"].concat();
+        let (first, second) = ("a".repeat(256), "a".repeat(44));
+        assert_eq!(shown(&line), format!("7 < {first}+\n7 < {second} \n7 < b \n"));
+        let exact = [&[b'a'; 256][..], b"\n"].concat();
+        assert_eq!(shown(&exact), format!("7 < {first}+\n7 <  \n"));
+    }
+
+    #[test]
+    fn an_end_is_a_line_of_its_own() {
+        let mut out = Vec::new();
+        push_end(&mut out, b"7 > ");
+        assert_eq!(out, b"7 > [EOF]\n");
+    }
+
+    #[test]
+    fn a_portion_is_whole_lines() {
+        assert_eq!(portion(b"a\nbb\nccc\n", 5), b"a\nbb\n");
+        assert_eq!(portion(b"a\nbb\nccc\n", 4), b"a\n");
+        assert_eq!(portion(b"aaaa\nb\n", 2), b"aaaa\n");
+        assert_eq!(portion(b"a\n", 9), b"a\n");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost(data: Vec<u8>) {
+            let mut out = Vec::new();
+            push_lines(&mut out, b"7 < ", &data);
+            let mut again = Vec::new();
+            for line in out.split_inclusive(|&byte| byte == b'\n') {
+                let line = line.strip_prefix(b"7 < ").unwrap();
+                match line {
+                    [line @ .., b' ', b'\n'] => again.extend([line, b"\n"].concat()),
+                    [part @ .., b'+', b'\n'] => again.extend(part),
+                    _ => panic!("{line:?}"),
+                }
+            }
+            prop_assert_eq!(again, data);
+        }
+    }
+}
