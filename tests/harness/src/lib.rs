@@ -26,6 +26,7 @@
 mod background;
 mod clients;
 mod command;
+mod dns;
 mod files;
 mod host;
 mod side;
@@ -38,6 +39,7 @@ use std::fmt::Write;
 pub use background::Background;
 pub use clients::{client, start};
 pub use command::{Command, Run};
+pub use dns::{Answer, Asked, Dns, Record};
 pub use files::{Entry, Files};
 pub use host::{ADDRESS, DOMAIN, Host};
 pub use side::{Side, Which, executable};
@@ -69,6 +71,16 @@ pub fn case(run: impl Fn(&Side) -> Run) -> Case {
     let original = Side::debian().map(|side| on(&side, &run));
     if original.is_none() {
         skipped("the originals ($DAISYCHAIN_ORIGINALS)");
+    }
+    Case { ours, original }
+}
+
+/// Runs a case on ours and on Debian's IPv6 edition of ucspi-tcp.
+pub fn case_v6(run: impl Fn(&Side) -> Run) -> Case {
+    let ours = on(&Side::ours(), &run);
+    let original = Side::debian_v6().map(|side| on(&side, &run));
+    if original.is_none() {
+        skipped("the IPv6 originals ($DAISYCHAIN_ORIGINALS_V6)");
     }
     Case { ours, original }
 }

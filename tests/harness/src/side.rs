@@ -55,6 +55,13 @@ impl Side {
         folder.is_dir().then(|| Side::new(Which::Debian, folder, None))
     }
 
+    /// Debian's IPv6 edition of ucspi-tcp, if it has been unpacked.
+    #[must_use]
+    pub fn debian_v6() -> Option<Side> {
+        let folder = PathBuf::from(std::env::var_os("DAISYCHAIN_ORIGINALS_V6")?).join("usr/bin");
+        folder.is_dir().then(|| Side::new(Which::Debian, folder, None))
+    }
+
     /// A built notqmail, if it is to be recorded. Its control files, users and aliases are emptied.
     pub(crate) fn recording() -> Option<Side> {
         let home = PathBuf::from(std::env::var_os("DAISYCHAIN_RECORD")?);
