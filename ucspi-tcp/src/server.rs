@@ -15,7 +15,7 @@ use unix::process::{self, Status};
 use unix::signal::Held;
 use wire::decimal;
 
-pub use options::{Options, TCPSERVER};
+pub use options::Options;
 
 use crate::connection::{Connection, VARIABLES};
 use crate::slots::{self, Slots};

@@ -3,13 +3,20 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use prog::{Args, Exit, Fatal, OrFatal};
+use prog::{Args, Exit, Fatal, OrFatal, Program};
 use ucspi_tcp::server::options::Verbosity;
 use ucspi_tcp::server::start::{self, Identity, Listener};
-use ucspi_tcp::server::{Options, Server, TCPSERVER};
+use ucspi_tcp::server::{Options, Server};
 use unix::poll::{self, Interest};
 use unix::signal::{self, Held, Signal};
 use unix::{clock, errno, fd, socket};
+
+/// The usage line is that of the IPv6 edition.
+const TCPSERVER: Program = Program::new(
+    "tcpserver",
+    "[ -461UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] [ -g gid ] [ -u uid ] \
+     [ -b backlog ] [ -l localname ] [ -t timeout ] [ -I interface ] host port program",
+);
 
 fn main() -> ExitCode {
     prog::main(TCPSERVER, run)

@@ -5,14 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use prog::{Args, Chain, Fatal, Opt, Program};
-
-/// tcpserver, with the usage line of its IPv6 edition.
-pub const TCPSERVER: Program = Program::new(
-    "tcpserver",
-    "[ -461UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] [ -g gid ] [ -u uid ] \
-     [ -b backlog ] [ -l localname ] [ -t timeout ] [ -I interface ] host port program",
-);
+use prog::{Args, Chain, Fatal, Opt};
 
 /// How much is said on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
