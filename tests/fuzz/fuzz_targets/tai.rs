@@ -1,0 +1,37 @@
+//! Lines for tai64n and tai64nlocal.
+#![no_main]
+
+use daemontools::gather::Gather;
+use daemontools::tai::{LABEL, Localizer, Stamper, read, stamp};
+use libfuzzer_sys::fuzz_target;
+use unix::clock::{self, Wall};
+
+/// `lines` with labels in local time; they come `size` bytes at a time.
+fn localized(lines: &[u8], size: usize) -> Vec<u8> {
+    let (mut localizer, mut shown, mut held) = (Localizer::default(), Vec::new(), Vec::new());
+    for part in lines.chunks(size) {
+        held.extend_from_slice(part);
+        let taken = localizer.feed(&held, false, &mut shown, clock::local);
+        held.drain(..taken);
+        assert!(held.len() <= LABEL);
+    }
+    assert_eq!(localizer.feed(&held, true, &mut shown, clock::local), held.len());
+    shown
+}
+
+fuzz_target!(|data: &[u8]| {
+    if let Some(time) = read(data) {
+        assert_eq!(&stamp(time)[..LABEL], data);
+    }
+    let whole = localized(data, usize::MAX);
+    assert_eq!(whole, localized(data, 1 + data.len() / 5));
+    if !data.contains(&b'@') {
+        assert_eq!(whole, data);
+    }
+
+    let (mut stamper, mut stamped) = (Stamper::default(), Gather::default());
+    stamper.feed(data, &mut stamped, || Wall { seconds: 994_720_184, nanos: 848_605_500 });
+    let lines = stamped.text().split_inclusive(|byte| *byte == b'\n');
+    let plain: Vec<u8> = lines.flat_map(|line| &line[LABEL + 1..]).copied().collect();
+    assert_eq!(plain, data);
+});
