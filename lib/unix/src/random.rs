@@ -11,8 +11,17 @@ use crate::errno::Errno;
 pub fn fill(bytes: &mut [u8]) -> io::Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
+        // By number: the standard library knows getrandom() as a symbol that may be missing, and
+        // linked with musl and link-time optimisation it then is, for us too.
         // SAFETY: the kernel writes at most `rest.len()` bytes into the slice.
-        let got = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
+        let got = unsafe {
+            libc::syscall(
+                libc::SYS_getrandom,
+                rest.as_mut_ptr(),
+                rest.len(),
+                libc::c_uint::from(0u8),
+            )
+        };
         match usize::try_from(got) {
             Ok(got) => rest = rest.get_mut(got..).unwrap_or_default(),
             Err(_) if Errno::last() == Errno::EINTR => {}
