@@ -186,6 +186,13 @@ impl Signals {
         Ok(Signals { pipe, pending })
     }
 
+    /// True if there is something to drain. Costs no system call, and is true as soon as a signal
+    /// has come: also one that came just after a poll had looked.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.pending.load(Ordering::Relaxed) != 0
+    }
+
     /// The signals that came since the last call, each once, by number.
     pub fn drain(&mut self) -> Vec<Signal> {
         let mut bytes = [0; 64];
@@ -208,8 +215,10 @@ mod tests {
     #[test]
     fn a_caught_signal_makes_the_descriptor_readable() {
         let mut signals = Signals::catch(&[Signal::SIGUSR1, Signal::SIGUSR2]).unwrap();
+        assert!(!signals.is_pending());
         nix::sys::signal::raise(Signal::SIGUSR2).unwrap();
         nix::sys::signal::raise(Signal::SIGUSR2).unwrap();
+        assert!(signals.is_pending());
         assert!(crate::poll::until(&signals, false, None).unwrap());
         assert_eq!(signals.drain(), [Signal::SIGUSR2]);
         assert_eq!(signals.drain(), []);
