@@ -139,8 +139,8 @@ pub struct Report {
     pub text: Vec<u8>,
 }
 
-/// What of a report's text is kept.
-pub const LONGEST_REPORT: usize = 10_000;
+/// What of a report's text is kept; with the number that is 10,000 bytes.
+pub const LONGEST_REPORT: usize = 9_999;
 
 /// Appends a report as a spawner writes it. `text` holds no zero byte.
 pub fn push_report(out: &mut Vec<u8>, delivery: u8, text: &[u8]) {
@@ -159,8 +159,8 @@ pub struct Reports {
 impl Reports {
     /// Takes bytes off the front of `bytes` until a report is whole; `None` once they are used up.
     ///
-    /// A report has at least one byte of text; what is beyond [`LONGEST_REPORT`] is dropped. A zero
-    /// byte right behind a delivery number is passed over, as the original does.
+    /// What is beyond [`LONGEST_REPORT`] is dropped. Where a spawner wrote no text at all, there is
+    /// none: that is for the reader to complain of.
     pub fn next(&mut self, bytes: &mut &[u8]) -> Option<Report> {
         loop {
             let Some(delivery) = self.delivery else {
@@ -174,10 +174,8 @@ impl Reports {
             self.text.extend(text.iter().take(LONGEST_REPORT - self.text.len()));
             *bytes = rest.get(1..).unwrap_or_default();
             end?;
-            if !self.text.is_empty() {
-                self.delivery = None;
-                return Some(Report { delivery, text: std::mem::take(&mut self.text) });
-            }
+            self.delivery = None;
+            return Some(Report { delivery, text: std::mem::take(&mut self.text) });
         }
     }
 }
@@ -235,9 +233,10 @@ mod tests {
     }
 
     #[test]
-    fn a_report_needs_a_text() {
+    fn a_report_without_text_does_not_swallow_the_next() {
         let mut reports = Reports::default();
-        let mut bytes = &b"\x05\0Kok\0\x06"[..];
+        let mut bytes = &b"\0\0\x05Kok\0\x06"[..];
+        assert_eq!(reports.next(&mut bytes), Some(Report { delivery: 0, text: b"".into() }));
         assert_eq!(reports.next(&mut bytes), Some(Report { delivery: 5, text: b"Kok".into() }));
         assert_eq!(reports.next(&mut bytes), None);
         let mut bytes = &b"D\0"[..];
