@@ -138,9 +138,12 @@ impl World {
             Vec::new()
         });
         let mut events = Vec::new();
+        if self.signals.is_pending() {
+            events.extend(self.signals.drain().into_iter().filter_map(event));
+        }
         for place in ready {
             match place {
-                Place::Signals => events.extend(self.signals.drain().into_iter().filter_map(event)),
+                Place::Signals => {}
                 Place::Trigger => {
                     self.trigger.close();
                     events.push(Event::Pulled);

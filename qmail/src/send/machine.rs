@@ -11,7 +11,7 @@ mod todo;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use queue::path::MessageId;
+use queue::path::{Area, MessageId};
 use queue::sweep::Request;
 
 use crate::send::jobs::Jobs;
@@ -53,8 +53,8 @@ pub enum Event {
     Listed(Option<Vec<MessageId>>, bool),
     /// A message has been looked at again.
     Looked(MessageId, Look),
-    /// The file of recipients or of the sender could not be opened.
-    NotOpened(Channel),
+    /// The file of recipients, or in that other area of the sender, could not be opened.
+    NotOpened(Channel, Area),
     /// The file of recipients could not be read.
     NotRead(Channel),
     /// A file of recipients has been opened.
@@ -242,9 +242,7 @@ impl Machine {
     /// What is to be done about `event`, in this order.
     pub fn step(&mut self, now: i64, event: Event) -> Vec<Action> {
         self.take_in(now, event);
-        for channel in Channel::ALL {
-            self.advance(now, channel);
-        }
+        self.advance(now);
         for channel in Channel::ALL {
             let commands = std::mem::take(&mut self.lanes[channel].commands);
             if !commands.is_empty() {
@@ -267,7 +265,7 @@ impl Machine {
             Event::Limits(limits) => self.limits(limits),
             Event::Listed(ids, is_watching) => self.listed(now, ids, is_watching),
             Event::Looked(id, look) => self.looked(now, id, look),
-            Event::NotOpened(channel) => self.not_opened(now, channel),
+            Event::NotOpened(channel, area) => self.not_opened(now, channel, area),
             Event::NotRead(channel) => self.not_read(channel),
             Event::Opened { channel, birth, sender } => self.opened(now, channel, birth, sender),
             Event::Orphans(ids) => ids.into_iter().for_each(|id| self.ask(Asked::Message(id))),

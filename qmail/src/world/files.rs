@@ -23,13 +23,14 @@ impl World {
     pub(super) fn open(&mut self, channel: Channel, id: MessageId) -> Event {
         let path = self.path(channel.area().of(id));
         let file = OpenOptions::new().read(true).write(true).open(path);
-        match (file, self.sender(id)) {
-            (Ok(file), Ok((birth, sender))) => {
-                self.passes[channel] = Some((id, file));
-                Event::Opened { channel, birth, sender }
-            }
-            _ => Event::NotOpened(channel),
-        }
+        let Ok(file) = file else {
+            return Event::NotOpened(channel, channel.area());
+        };
+        let Ok((birth, sender)) = self.sender(id) else {
+            return Event::NotOpened(channel, Area::Info);
+        };
+        self.passes[channel] = Some((id, file));
+        Event::Opened { channel, birth, sender }
     }
 
     /// A message's birth and sender.

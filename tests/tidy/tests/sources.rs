@@ -84,7 +84,7 @@ fn pure_code_stays_pure() {
         .filter(|path| pure.iter().any(|folder| path.starts_with(root().join(folder))))
     {
         let text = fs::read_to_string(&path).unwrap_or_default();
-        let is_test = path.components().any(|part| {
+        let is_test = relative(&path).components().any(|part| {
             let name = part.as_os_str();
             name == "tests" || name == "tests.rs"
         });

@@ -1,6 +1,6 @@
 //! Passes, deliveries and reports.
 
-use queue::path::MessageId;
+use queue::path::{Area, MessageId};
 
 use super::{Action, Machine, SYSTEM_FAILURE};
 use crate::send::jobs::{Delivery, Job, JobNumber, Next, Pass, Slots, Turn};
@@ -102,17 +102,23 @@ impl Machine {
         }
     }
 
-    /// Begins passes and deliveries as long as there are slots and something is due.
-    pub(super) fn advance(&mut self, now: i64, channel: Channel) {
+    /// Begins passes and deliveries, by turns on both channels, as long as there are slots and
+    /// something is due.
+    pub(super) fn advance(&mut self, now: i64) {
+        while Channel::ALL.map(|channel| self.begin_delivery(now, channel)).contains(&true) {}
+    }
+
+    /// Begins a delivery if that can be.
+    fn begin_delivery(&mut self, now: i64, channel: Channel) -> bool {
         while !self.is_leaving && self.lanes[channel].is_alive {
             let lane = &mut self.lanes[channel];
             if lane.awaited.is_some() {
-                return;
+                return false;
             }
             let has_room = lane.slots.has_room();
             let Some(pass) = &mut lane.pass else {
                 if !self.may_begin(channel) || !self.begin_pass(now, channel) {
-                    return;
+                    return false;
                 }
                 continue;
             };
@@ -121,7 +127,7 @@ impl Machine {
                 continue;
             }
             if !has_room {
-                return;
+                return false;
             }
             let job = pass.job;
             match pass.read() {
@@ -130,13 +136,17 @@ impl Machine {
                     lane.awaited = Some(Awaited::Bytes);
                     self.act(Action::Read(channel));
                 }
-                Next::Recipient { offset, address } => self.start(channel, job, offset, &address),
+                Next::Recipient { offset, address } => {
+                    self.start(channel, job, offset, &address);
+                    return true;
+                }
                 Next::Unknown => {
                     self.complain_of_pass(channel, "unknown record type in ", "!");
                     self.end_pass(channel, false);
                 }
             }
         }
+        false
     }
 
     /// Begins a pass for the next message that is due, if there is one.
@@ -168,9 +178,9 @@ impl Machine {
         }
     }
 
-    pub(super) fn not_opened(&mut self, now: i64, channel: Channel) {
+    pub(super) fn not_opened(&mut self, now: i64, channel: Channel, area: Area) {
         if let Some(Awaited::File(id)) = self.lanes[channel].awaited.take() {
-            let name = channel.area().of(id);
+            let name = area.of(id);
             self.log.warning(("trouble opening ", name.as_bytes(), "; will try again later"));
             self.lanes[channel].schedule.push(now.saturating_add(SYSTEM_FAILURE), id);
         }

@@ -188,7 +188,7 @@ impl Host {
             Action::Mark(channel, id, offset) => self.mark(channel, id, offset),
             Action::Open(channel, id) => {
                 let Some((birth, sender)) = self.disk.info.get(&id.0).filter(|_| !is_broken) else {
-                    return Some(Event::NotOpened(channel));
+                    return Some(Event::NotOpened(channel, channel.area()));
                 };
                 self.open[channel] = Some(id.0);
                 let sender = sender.clone().into_bytes();
