@@ -147,15 +147,15 @@ impl Connection {
     }
 }
 
-/// Appends text that others chose so that it cannot break the line or its fields: at most 100 bytes
-/// and `...`, with `?` for blanks, controls, bytes above 126, `%` and `:`.
+/// Appends text that others chose so that it cannot break the line or its fields: up to 99 bytes, or
+/// 100 and `...`, with `?` for blanks, controls, bytes above 126, `%` and `:`.
 fn push_field(out: &mut Vec<u8>, text: Option<&[u8]>) {
     let text = text.unwrap_or_default();
     out.extend(text.iter().take(FIELD).map(|&byte| match byte {
         b'%' | b':' | ..33 | 127.. => b'?',
         _ => byte,
     }));
-    if text.len() > FIELD {
+    if text.len() >= FIELD {
         out.extend_from_slice(b"...");
     }
 }
@@ -253,9 +253,9 @@ mod tests {
     fn fields_are_short_and_harmless() {
         let mut connection = connection("127.0.0.1:25", "192.0.2.1:40000");
         connection.local_host = Some(b"a b:c%d\x7f\xff".to_vec());
-        connection.remote_host = Some(vec![b'x'; 100]);
-        connection.remote_info = Some(vec![b'y'; 101]);
-        let (x, y) = ("x".repeat(100), "y".repeat(100));
+        connection.remote_host = Some(vec![b'x'; 99]);
+        connection.remote_info = Some(vec![b'y'; 100]);
+        let (x, y) = ("x".repeat(99), "y".repeat(100));
         let expected = format!("a?b?c?d??:127.0.0.1:25 {x}:192.0.2.1:{y}...:40000");
         assert_eq!(fields(&connection), expected);
     }

@@ -1,0 +1,194 @@
+//! recordio beside the original.
+
+use harness::{Case, Run, Side, case, until};
+use unix::signal::Signal;
+
+/// Lines of the log with `PID` for the number, and the directions apart: their order is up to time.
+fn apart(text: &str) -> String {
+    let mut lines: Vec<String> = text
+        .split_inclusive("\\n")
+        .map(|line| match line.split_once(' ') {
+            Some((pid, rest)) if pid.bytes().all(|byte| byte.is_ascii_digit()) => {
+                format!("PID {rest}")
+            }
+            _ => line.to_owned(),
+        })
+        .collect();
+    lines.sort_by_key(|line| line.starts_with("PID > "));
+    lines.concat()
+}
+
+/// What is seen when `input` goes through `program`, up to the end of the copying.
+fn recorded(program: &[&str], input: impl AsRef<[u8]>) -> Case {
+    case(|side| {
+        let words = [&["recordio"], program].concat();
+        let mut background = side.command(words).stdin_file(&input).start_in_background();
+        background.hears(" > [EOF]\n");
+        let exit = background.ends();
+        Run { stdout: background.stdout(), stderr: background.stderr(), exit }
+    })
+    .normalised(apart)
+}
+
+#[test]
+fn a_program_is_needed() {
+    case(|side| side.run(["recordio"])).same();
+}
+
+#[test]
+fn lines_are_shown_in_both_directions() {
+    recorded(&["cat"], "one\ntwo\n").same();
+    recorded(&["cat"], "").same();
+    recorded(&["cat"], "one\nthr").same();
+    recorded(&["cat"], "\n\n\r\n\r\0\u{7}\u{e9} \n").same();
+}
+
+#[test]
+fn a_line_begins_and_ends_where_a_piece_does() {
+    for length in [255, 256, 257, 300, 512, 1000] {
+        let line = "a".repeat(length);
+        recorded(&["cat"], format!("{line}\nb\n{line}")).same();
+    }
+}
+
+#[test]
+fn the_program_s_exit_code_is_recordio_s() {
+    recorded(&["sh", "-c", "exit 5"], "").same();
+    recorded(&["sh", "-c", "kill -9 $$"], "").same();
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_fatal() {
+    recorded(&["./nonexistent"], "").same();
+    recorded(&["-x"], "").same();
+}
+
+#[test]
+fn the_program_has_recordio_s_number_and_pipes() {
+    case(|side| {
+        let script = "echo $$; test -p /proc/$$/fd/0 && test -p /proc/$$/fd/1 && echo pipes";
+        let mut background =
+            side.command(["recordio", "sh", "-c", script]).stdin_file("").start_in_background();
+        background.hears(" > [EOF]\n");
+        let exit = background.ends();
+        let pid = background.pid().to_string();
+        let seen = String::from_utf8(background.stdout()).unwrap().replace(&pid, "PID");
+        Run { stdout: seen.into_bytes(), stderr: Vec::new(), exit }
+    })
+    .same();
+}
+
+#[test]
+fn signals_and_descriptors_are_as_they_were() {
+    let script = "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status; exec 9<&-; ls /proc/$$/fd | wc -l";
+    recorded(&["sh", "-c", script], "").same();
+}
+
+#[test]
+fn the_end_of_the_program_is_the_end_though_the_network_is_open() {
+    case(|side| {
+        let mut talk = side.command(["recordio", "sh", "-c", "echo bye"]).converse();
+        let heard = talk.talk("", "never");
+        talk.hears(" > [EOF]\n");
+        let (exit, stderr) = (talk.ends(), talk.stderr());
+        Run { stdout: heard.into_bytes(), stderr, exit }
+    })
+    .normalised(apart)
+    .same();
+}
+
+#[test]
+fn a_conversation_is_shown_before_it_is_passed_on() {
+    case(|side| {
+        let mut talk = side.command(["recordio", "cat"]).converse();
+        let pid = talk.pid().to_string();
+        let mut heard = talk.talk("hello\n", "\n");
+        // What has come back was shown.
+        let shown = String::from_utf8(talk.stderr()).unwrap();
+        assert!(shown.contains(&format!("{pid} < hello \n{pid} > hello \n")), "{shown}");
+        heard += &talk.talk("par", "par");
+        talk.close_input();
+        talk.hears(" > [EOF]\n");
+        let exit = talk.ends();
+        let stderr = String::from_utf8(talk.stderr()).unwrap().replace(&pid, "PID");
+        Run { stdout: heard.into_bytes(), stderr: stderr.into_bytes(), exit }
+    })
+    .same();
+}
+
+#[test]
+fn megabytes_go_through_unchanged() {
+    let side = Side::ours();
+    let script = "seq 1 1000000 > in; recordio cat < in 2> log > out; cmp in out && echo same";
+    let run = side.command(["sh", "-c", script]).run();
+    assert_eq!((run.stdout, run.stderr), (b"same\n".to_vec(), vec![]));
+    let log = || String::from_utf8(side.read("log")).unwrap();
+    assert!(until(|| log().ends_with(" > [EOF]\n")));
+    // All of it is in the log, once in each direction.
+    let log = log();
+    for sign in ["<", ">"] {
+        let mut numbers = String::new();
+        for line in log.lines().filter_map(|line| line.split_once(&format!(" {sign} "))) {
+            match line.1.strip_suffix(' ') {
+                Some(whole) => numbers.extend([whole, "\n"]),
+                None if line.1 != "[EOF]" => numbers += line.1.strip_suffix('+').unwrap(),
+                None => {}
+            }
+        }
+        assert!(numbers.as_bytes() == side.read("in"), "{sign}");
+    }
+}
+
+#[test]
+fn a_network_that_takes_nothing_holds_nothing_else_up() {
+    // The program says more than the network takes; what comes in goes on all the same.
+    let side = Side::ours();
+    let script = "yes | head -c 1000000 & cat > heard; wait";
+    let words =
+        ["sh", "-c", "recordio sh -c \"$0\" | { read x; cat flag >/dev/null; cat >/dev/null; }"];
+    side.script("talk", "#!/bin/sh\nmkfifo flag\n");
+    assert_eq!(side.run(["./talk"]).exit, 0);
+    let shell = side.command([&words[..], &[script]].concat()).stdin_file("a word\n");
+    let shell = shell.start_in_background();
+    assert!(until(|| side.read("heard") == b"a word\n"), "{}", shell.stderr().escape_ascii());
+    assert_eq!(side.run(["sh", "-c", "echo go > flag"]).exit, 0);
+    shell.hears(" > [EOF]\n");
+}
+
+#[test]
+fn the_copying_ends_when_nobody_takes_what_is_said() {
+    let side = Side::ours();
+    let script = "recordio yes 2> log | head -n 1; echo over";
+    let run = side.command(["sh", "-c", script]).stdin_file("").run();
+    assert_eq!(run.stdout, b"y\nover\n");
+}
+
+#[test]
+fn the_connection_of_a_server_goes_through() {
+    case(|side| {
+        let script = "tcpserver -1 -HR -l0 127.0.0.1 0 recordio cat > port 2> log";
+        let shell = side.command(["sh", "-c", script]).start_in_background();
+        assert!(until(|| side.read("port").ends_with(b"\n")), "{}", shell.stderr().escape_ascii());
+        let port: u16 = String::from_utf8(side.read("port")).unwrap().trim().parse().unwrap();
+        side.write("port", "");
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        std::io::Write::write_all(&mut stream, b"hello\r\n").unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut got = Vec::new();
+        std::io::Read::read_to_end(&mut stream, &mut got).unwrap();
+        assert!(until(|| side.read("log").ends_with(b" > [EOF]\n")));
+        Run { stdout: got, stderr: Vec::new(), exit: 0 }
+    })
+    .normalised(apart)
+    .same();
+}
+
+#[test]
+fn a_signal_to_the_program_is_no_signal_to_the_copier() {
+    let side = Side::ours();
+    let mut talk = side.command(["recordio", "sh", "-c", "echo last; exec cat"]).converse();
+    assert_eq!(talk.talk("", "\n"), "last\n");
+    talk.signal(Signal::SIGTERM);
+    assert_eq!(talk.ends(), -15);
+    talk.hears(" > [EOF]\n");
+}

@@ -1,0 +1,98 @@
+//! How many at a time.
+
+use std::io::Read;
+
+use harness::{case, until};
+
+use super::{Server, is_root};
+
+#[test]
+fn at_the_limit_clients_wait() {
+    case(|side| {
+        let options = ["-v", "-HR", "-l0", "-c1"];
+        let program = ["sh", "-c", "echo hello; read x"];
+        let mut server = Server::start(side, &options, "127.0.0.1", &program);
+        let mut first = server.connect("127.0.0.1", "127.0.0.1");
+        let mut hello = [0; 6];
+        first.read_exact(&mut hello).unwrap();
+        let mut second = server.connect("127.0.0.1", "127.0.0.1");
+        drop(first);
+        second.read_exact(&mut hello).unwrap();
+        drop(second);
+        server.ended(2);
+        server.stop(hello.to_vec())
+    })
+    .same();
+}
+
+#[test]
+fn want_of_descriptors_is_waited_out() {
+    let side = harness::Side::ours();
+    let server = Server::start(&side, &["-v", "-HR", "-l0"], "127.0.0.1", &["echo", "ok"]);
+    let limit = |files: &str| {
+        let (pid, files) = (server.background.pid().to_string(), format!("--nofile={files}:1024"));
+        assert_eq!(side.run(["prlimit", "--pid", &pid, &files]).exit, 0);
+    };
+    limit("4");
+    let mut client = server_connection(server.port);
+    server.background.hears(
+        "tcpserver: warning: unable to accept connections: process cannot open more files\n",
+    );
+    let warnings = || {
+        let log = String::from_utf8_lossy(&server.background.stderr()).into_owned();
+        log.matches("unable to accept").count()
+    };
+    // The next attempt is a second later, and not at once.
+    let first = std::time::Instant::now();
+    let before = warnings();
+    assert!(until(|| warnings() > before));
+    assert!(first.elapsed() > std::time::Duration::from_millis(200));
+    limit("1024");
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"ok\n");
+    server.ended(1);
+}
+
+fn server_connection(port: u16) -> std::net::TcpStream {
+    std::net::TcpStream::connect(("127.0.0.1", port)).unwrap()
+}
+
+#[test]
+fn a_fork_that_fails_drops_the_connection() {
+    if !is_root() {
+        return;
+    }
+    for options in [&["-v", "-HR", "-l0", "-u65534"][..], &["-v", "-HR", "-u65534"]] {
+        let side = harness::Side::ours();
+        // The local name is asked of nobody, at once.
+        let nobody = [("DNSCACHEIP", "127.0.0.1:9")];
+        let mut server = Server::start_with(&side, options, "127.0.0.1", &["echo", "ok"], &nobody);
+        let pid = server.background.pid().to_string();
+        let limited = side.run(["setuidgid", "nobody", "prlimit", "--pid", &pid, "--nproc=0:"]);
+        assert_eq!(limited.exit, 0, "{}", limited.stderr.escape_ascii());
+        assert_eq!(server.ask(), b"");
+        server.background.hears("unable to fork");
+        server.background.hears("temporary failure\ntcpserver: status: 0/40\n");
+        let expected = "tcpserver: status: 0/40\ntcpserver: status: 1/40\n\
+            tcpserver: warning: dropping connection, unable to fork: temporary failure\n\
+            tcpserver: status: 0/40\n";
+        assert_eq!(server.log(), expected);
+    }
+}
+
+#[test]
+fn a_child_of_the_run_script_has_no_place() {
+    let side = harness::Side::ours();
+    let script = "sleep 0.01 & exec tcpserver -1 -v -HR -l0 127.0.0.1 0 echo ok";
+    let background = side.command(["sh", "-c", script]).start_in_background();
+    assert!(until(|| background.stdout().ends_with(b"\n")));
+    let port = String::from_utf8(background.stdout()).unwrap().trim().parse().unwrap();
+    let server = Server { background, port, clients: Vec::new() };
+    let mut got = Vec::new();
+    server_connection(server.port).read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"ok\n");
+    server.ended(1);
+    let log = server.log();
+    assert_eq!(log.matches("tcpserver: end ").count(), 1, "{log}");
+}

@@ -1,0 +1,169 @@
+//! Names and users, which others are asked for.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
+use harness::{Answer, Dns, Record, Run, Side, case};
+
+use super::{Server, is_root};
+
+fn pointer(name: &str) -> Answer {
+    Answer::Records(vec![Record::Pointer(name.into())])
+}
+
+fn address(text: &str) -> Answer {
+    Answer::Records(vec![Record::Address(text.parse().unwrap())])
+}
+
+const SHOW: [&str; 3] =
+    ["sh", "-c", "env | grep -E '^TCP(LOCALHOST|REMOTEHOST|REMOTEINFO)=' | sort"];
+
+/// What the program is told when DNS is at `dns`.
+fn told(side: &Side, options: &[&str], dns: &str, from: &str) -> Run {
+    let variables = [("DNSCACHEIP", dns), ("TCPREMOTEHOST", "leak"), ("TCPREMOTEINFO", "leak")];
+    let mut server = Server::start_with(side, options, "127.0.0.1", &SHOW, &variables);
+    let got = server.get("127.0.0.1", from);
+    server.ended(1);
+    server.stop(got)
+}
+
+/// A world in which 127.0.0.1 is `local.example`, 127.7.0.2 says to be `Peer.Example`, which is so,
+/// 127.7.0.3 says the same, which is not so, and 127.7.0.4 has an odd name.
+fn world(name: &str, kind: &str) -> Answer {
+    match (name, kind) {
+        ("1.0.0.127.in-addr.arpa", "PTR") => pointer("local.example"),
+        ("2.0.7.127.in-addr.arpa" | "3.0.7.127.in-addr.arpa", "PTR") => pointer("Peer.Example"),
+        ("4.0.7.127.in-addr.arpa", "PTR") => pointer("a b%.\u{7}x"),
+        ("5.0.7.127.in-addr.arpa", "PTR") | ("peer.example", "AAAA") => Answer::NoData,
+        ("6.0.7.127.in-addr.arpa", "PTR") => pointer("nowhere.example"),
+        ("peer.example", "A") => address("127.7.0.2"),
+        _ => Answer::NoName,
+    }
+}
+
+#[test]
+fn names_are_looked_up() {
+    if !is_root() {
+        return;
+    }
+    let Some(dns) = Dns::start_at("127.53.1.1", world) else { return };
+    for from in ["127.7.0.2", "127.7.0.3", "127.7.0.4", "127.7.0.5", "127.7.0.9"] {
+        for options in [&["-v", "-R"][..], &["-v", "-RH"], &["-v", "-R", "-l0"], &["-v", "-Rp"]] {
+            case(|side| told(side, options, &dns.place(), from)).same();
+        }
+    }
+    case(|side| told(side, &["-v", "-Rp"], &dns.place(), "127.7.0.6")).same();
+}
+
+#[test]
+fn names_come_from_a_server_at_any_port() {
+    let dns = Dns::start(world);
+    let side = Side::ours();
+    let run = told(&side, &["-v", "-Rp"], &dns.place(), "127.7.0.2");
+    assert_eq!(run.stdout, b"TCPLOCALHOST=local.example\nTCPREMOTEHOST=peer.example\n");
+    let log = String::from_utf8(run.stderr).unwrap();
+    assert!(
+        log.contains(" local.example:127.0.0.1:PORT peer.example:127.7.0.2::CLIENT\n"),
+        "{log}"
+    );
+}
+
+#[test]
+fn both_names_are_asked_for_at_once_with_ids_and_ports_of_their_own() {
+    let dns = Dns::start(world);
+    let side = Side::ours();
+    let _ = told(&side, &["-v", "-R"], &dns.place(), "127.7.0.2");
+    let _ = told(&side, &["-v", "-R"], &dns.place(), "127.7.0.2");
+    let asked = dns.asked();
+    assert_eq!(asked.len(), 4);
+    let mut ports: Vec<u16> = asked.iter().map(|asked| asked.port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), 4, "{asked:?}");
+    let ids: Vec<u16> = asked.iter().map(|asked| asked.id).collect();
+    assert!(ids.iter().any(|id| *id != ids[0]), "{ids:?}");
+}
+
+#[test]
+fn rules_see_the_name() {
+    let dns = Dns::start(world);
+    let side = Side::ours();
+    super::compile(&side, "=peer.example:deny\n=:allow\n:deny\n");
+    let options = ["-v", "-R", "-x", "cdb"];
+    let refused = told(&side, &options, &dns.place(), "127.7.0.2");
+    assert_eq!(refused.stdout, b"");
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("tcpserver: deny PID "));
+    let nameless = told(&side, &options, &dns.place(), "127.7.0.5");
+    assert_eq!(nameless.stdout, b"");
+}
+
+/// An ident server at port 113 of `at` that answers each question with `reply`; its questions.
+fn ident(
+    at: &str,
+    reply: &'static [u8],
+    count: usize,
+) -> Option<std::thread::JoinHandle<Vec<String>>> {
+    let server = TcpListener::bind((at, 113)).ok()?;
+    Some(std::thread::spawn(move || {
+        let mut asked = Vec::new();
+        for _ in 0..count {
+            let (client, _) = server.accept().unwrap();
+            let mut client = BufReader::new(client);
+            let mut line = String::new();
+            client.read_line(&mut line).unwrap();
+            asked.push(line);
+            let _ = client.get_mut().write_all(reply);
+        }
+        asked
+    }))
+}
+
+/// Both sides ask the ident server of `from`.
+fn identified(from: &str, reply: &'static [u8]) -> Option<harness::Case> {
+    let sides = 1 + usize::from(Side::debian().is_some());
+    let server = ident(from, reply, sides)?;
+    let case = case(|side| told(side, &["-v", "-H", "-l0"], "127.0.0.1", from));
+    for line in server.join().unwrap() {
+        let ports: Vec<&str> = line.trim_end_matches("\r\n").split(" , ").collect();
+        assert!(matches!(ports[..], [_, _]) && line.ends_with("\r\n"), "{line:?}");
+    }
+    Some(case)
+}
+
+#[test]
+fn the_peer_s_user_is_asked_for() {
+    if !is_root() {
+        return;
+    }
+    let replies: [(&str, &[u8]); 3] = [
+        ("127.113.0.1", b"1 , 2 : USERID : UNIX : joe\r\n"),
+        ("127.113.0.2", b"1,2:USERID:OTHER,UTF-8: a b:c%\n"),
+        ("127.113.0.3", b"1 , 2 : USERID : UNIX : no end"),
+    ];
+    for (from, reply) in replies {
+        if let Some(case) = identified(from, reply) {
+            case.same();
+        }
+    }
+}
+
+#[test]
+fn an_error_is_no_user() {
+    if !is_root() {
+        return;
+    }
+    if let Some(case) = identified("127.113.0.4", b"\r\n") {
+        let _ = case.differing_stdout("TCPLOCALHOST=0\n", "TCPLOCALHOST=0\nTCPREMOTEINFO=\n");
+    }
+    if let Some(case) = identified("127.113.0.5", b"1 , 2 : ERROR : NO-USER\r\n") {
+        let _ = case.differing_stdout("TCPLOCALHOST=0\n", "TCPLOCALHOST=0\nTCPREMOTEINFO=\n");
+    }
+    if let Some(case) = identified("127.113.0.6", b"1 , 2 : ERROR : X : liar\r\n") {
+        let _ = case.differing_stdout("TCPLOCALHOST=0\n", "TCPLOCALHOST=0\nTCPREMOTEINFO=liar\n");
+    }
+}
+
+#[test]
+fn nobody_who_answers_is_no_user() {
+    case(|side| told(side, &["-v", "-H", "-l0"], "127.0.0.1", "127.113.0.7")).same();
+}

@@ -1,0 +1,208 @@
+//! Arguments, sockets, identity.
+
+use harness::{Run, Side, case, case_v6, until};
+use unix::signal::Signal;
+
+use super::{PLAIN, Server, has_ipv6, is_root, served};
+
+#[test]
+fn host_port_and_program_are_needed() {
+    case_v6(|side| side.run(["tcpserver"])).same();
+    case_v6(|side| side.run(["tcpserver", "0"])).same();
+    case_v6(|side| side.run(["tcpserver", "0", "0"])).same();
+    case_v6(|side| side.run(["tcpserver", "-v", "--", "0", "0"])).same();
+}
+
+#[test]
+fn an_unknown_letter_and_a_missing_value_are_told() {
+    case_v6(|side| side.run(["tcpserver", "-z", "0", "0", "true"])).same();
+    case_v6(|side| side.run(["tcpserver", "-c"])).same();
+    case_v6(|side| side.run(["tcpserver", "-vHc"])).same();
+    case_v6(|side| side.run(["tcpserver", "-q", "-z"])).same();
+}
+
+#[test]
+fn q_is_silent() {
+    case(|side| side.run(["tcpserver", "-q"])).same();
+    case(|side| side.run(["tcpserver", "-q", "0", "nosuchport", "true"])).same();
+    case(|side| side.run(["tcpserver", "-q", "192.0.2.1", "0", "true"])).same();
+    case(|side| served(side, &["-q", "-HR", "-l0"], &["./nonexistent"])).same();
+}
+
+#[test]
+fn a_limit_of_zero_and_a_number_that_is_none_are_wrong_usage() {
+    for wrong in ["-c0", "-cx", "-c4x", "-bx", "-tx"] {
+        let run = Side::ours().run(["tcpserver", wrong, "0", "0", "true"]);
+        assert_eq!(run.exit, 100, "{wrong}");
+        assert!(run.stderr.starts_with(b"tcpserver: usage: tcpserver [ -461U"), "{wrong}");
+    }
+}
+
+#[test]
+fn a_port_that_nobody_knows_is_fatal() {
+    case(|side| side.run(["tcpserver", "0", "nosuchport", "true"])).same();
+    let run = Side::ours().run(["tcpserver", "0", "65536", "true"]);
+    let expected = b"tcpserver: fatal: unable to figure out port number for 65536\n";
+    assert_eq!((run.exit, run.stderr), (100, expected.to_vec()));
+}
+
+#[test]
+fn an_address_that_is_not_ours_is_fatal() {
+    case(|side| side.run(["tcpserver", "192.0.2.1", "0", "true"])).same();
+}
+
+#[test]
+fn a_port_that_is_taken_is_fatal() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    case(|side| side.run(["tcpserver", "127.0.0.1", &port, "true"])).same();
+    case(|side| side.run(["tcpserver", "0", &port, "true"])).same();
+}
+
+#[test]
+fn a_name_of_etc_services_is_a_port() {
+    // Who is not root may not listen there; either way the port was understood.
+    let run = Side::ours().run(["tcpserver", "192.0.2.1", "smtp", "true"]);
+    assert!(run.stderr.starts_with(b"tcpserver: fatal: unable to bind: "));
+}
+
+#[test]
+fn the_port_is_printed_and_standard_output_closed() {
+    case(|side| {
+        let script = "tcpserver -1 -HR -l0 127.0.0.1 0 true | { cat > port; echo closed > flag; }";
+        let shell = side.command(["sh", "-c", script]).start_in_background();
+        let is_closed = || side.read("flag") == b"closed\n";
+        assert!(until(is_closed), "{}", shell.stderr().escape_ascii());
+        let port = String::from_utf8(side.read("port")).unwrap();
+        side.write("port", "");
+        let is_port = port.trim().parse::<u16>().is_ok() && port.ends_with('\n');
+        Run { stdout: is_port.to_string().into_bytes(), stderr: shell.stderr(), exit: 0 }
+    })
+    .same();
+}
+
+#[test]
+fn term_ends_the_server_and_no_program() {
+    case(|side| {
+        let program = ["sh", "-c", "read x; echo $x > heard"];
+        let mut server = Server::start(side, &PLAIN, "127.0.0.1", &program);
+        let mut client = server.connect("127.0.0.1", "127.0.0.1");
+        server.background.hears("tcpserver: ok ");
+        server.background.signal(Signal::SIGTERM);
+        assert_eq!(server.background.ends(), 0);
+        std::io::Write::write_all(&mut client, b"still there\n").unwrap();
+        assert!(until(|| side.read("heard") == b"still there\n"));
+        Run { stdout: Vec::new(), stderr: server.log().into_bytes(), exit: 0 }
+    })
+    .same();
+}
+
+#[test]
+fn other_signals_end_it_as_ever() {
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGALRM, Signal::SIGUSR1] {
+        case(|side| {
+            let mut server = Server::start(side, &PLAIN, "127.0.0.1", &["true"]);
+            server.background.signal(signal);
+            let exit = server.background.ends();
+            Run { stdout: Vec::new(), stderr: server.log().into_bytes(), exit }
+        })
+        .same();
+    }
+}
+
+#[test]
+fn one_server_has_both_families() {
+    if !has_ipv6() {
+        return;
+    }
+    for host in ["0", "", "::", "::0"] {
+        let side = Side::ours();
+        let mut server = Server::start(&side, &PLAIN, host, &["sh", "-c", "echo $TCPREMOTEIP"]);
+        assert_eq!(server.get("127.0.0.1", "127.0.0.1"), b"127.0.0.1\n", "{host}");
+        assert_eq!(server.get("::1", "::1"), b"::1\n", "{host}");
+    }
+}
+
+#[test]
+fn one_family_can_be_had_alone() {
+    let side = Side::ours();
+    let try_six = |options: &[&str], host: &str| {
+        let mut server = Server::start(&side, options, host, &["echo", "ok"]);
+        assert_eq!(server.ask(), b"ok\n");
+        std::net::TcpStream::connect(("::1", server.port)).is_ok()
+    };
+    let four = [&PLAIN[..], &["-4"]].concat();
+    assert!(!try_six(&four, "0"));
+    assert!(!try_six(&PLAIN, "0.0.0.0"));
+    assert!(!try_six(&PLAIN, "127.0.0.1"));
+}
+
+#[test]
+fn a_name_is_listened_for_at_each_of_its_addresses() {
+    let side = Side::ours();
+    let mut server = Server::start(&side, &PLAIN, "localhost", &["echo", "ok"]);
+    assert_eq!(server.ask(), b"ok\n");
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    if hosts.lines().any(|line| line.starts_with("::1") && line.contains("localhost")) && has_ipv6()
+    {
+        assert_eq!(server.get("::1", "::1"), b"ok\n");
+    }
+}
+
+const WHO: [&str; 3] = ["sh", "-c", "id -u; id -g; id -G"];
+
+#[test]
+fn uid_and_gid_are_taken() {
+    if is_root() {
+        case(|side| served(side, &["-v", "-HR", "-l0", "-u65534", "-g65533"], &WHO)).same();
+    }
+}
+
+#[test]
+fn uid_and_gid_come_from_the_environment() {
+    if is_root() {
+        case(|side| {
+            let options = ["-v", "-HR", "-l0", "-U"];
+            let ids = [("UID", "65534"), ("GID", "65533")];
+            let mut server = Server::start_with(side, &options, "127.0.0.1", &WHO, &ids);
+            let got = server.ask();
+            server.ended(1);
+            server.stop(got)
+        })
+        .same();
+    }
+}
+
+#[test]
+fn nothing_of_root_s_is_kept() {
+    if is_root() {
+        let number = case(|side| served(side, &["-v", "-HR", "-l0", "-u65534"], &WHO));
+        let _ = number.differing_stdout("65534\n65534\n65534\n", "65534\n0\n0\n");
+    }
+}
+
+#[test]
+fn an_account_can_be_named() {
+    if is_root() {
+        let side = Side::ours();
+        let run = served(&side, &["-HR", "-l0", "-u", "nobody"], &WHO);
+        assert_eq!(run.stdout, b"65534\n65534\n65534\n");
+        let run = served(&side, &["-HR", "-l0", "-u", "nobody", "-g", "daemon"], &WHO);
+        assert_eq!(run.stdout, b"65534\n1\n1\n");
+    }
+    let run = Side::ours().run(["tcpserver", "-u", "no such", "127.0.0.1", "0", "true"]);
+    assert_eq!(
+        (run.exit, run.stderr),
+        (100, b"tcpserver: fatal: unknown account no such\n".to_vec())
+    );
+    let run = Side::ours().run(["tcpserver", "-g", "no such", "127.0.0.1", "0", "true"]);
+    assert_eq!(
+        (run.exit, run.stderr),
+        (100, b"tcpserver: fatal: unknown group no such\n".to_vec())
+    );
+}
+
+#[test]
+fn zero_changes_nothing() {
+    case(|side| served(side, &["-v", "-HR", "-l0", "-u0", "-g0"], &WHO)).same();
+}
