@@ -202,14 +202,20 @@ fn create_info<D: Disk>(disk: &mut D, id: MessageId, log: &mut Log) -> Result<D:
     disk.create(&name).map_err(|_| warn(log, "unable to create ", &name))
 }
 
-/// Removes what message `id` may have beside `mess/`, `intd/` and `todo/`; `info/` last, because by it
-/// the rest is found.
+/// Removes for good what message `id` may have beside `mess/`, `intd/` and `todo/`: no power cut shall
+/// bring another message's recipients back. `info/` goes last, because by it the rest is found.
 fn purge<D: Disk>(disk: &mut D, id: MessageId, log: &mut Log) -> Result<(), Postponed> {
     for area in [Area::Local, Area::Remote, Area::Bounce, Area::Info] {
         let name = area.of(id);
-        if disk.unlink(&name).is_err() && !matches!(disk.exists(&name), Ok(false)) {
+        if disk.unlink(&name).is_err() {
+            if matches!(disk.exists(&name), Ok(false)) {
+                continue;
+            }
             return Err(warn(log, "unable to unlink ", &name));
         }
+        let directory = name.parent();
+        let synced = disk.sync_directory(&directory);
+        synced.map_err(|_| warn(log, "trouble fsyncing ", &directory))?;
     }
     Ok(())
 }

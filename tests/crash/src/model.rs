@@ -119,10 +119,15 @@ impl Model {
         }
     }
 
-    /// The number that the next file will get: the lowest that no name has, from 100 on.
+    /// The number that the next file will get: the lowest that no name has had, from 100 on. (A disk
+    /// uses numbers again, but never with the bytes of the file that had them.)
     fn free(&self) -> u64 {
         let mut number = 100;
-        while self.names.iter().any(|&(_, used)| used == number) {
+        while self
+            .log
+            .iter()
+            .any(|(change, _)| matches!(change, Change::Named(_, used) if *used == number))
+        {
             number += 1;
         }
         number
