@@ -13,6 +13,9 @@ use unix::fifo;
 
 use crate::status::{Normally, SIZE, Status};
 
+/// An attempt of [`Trouble::File`]: without this file there never was a supervise.
+const OPEN_OK: &str = "open supervise/ok";
+
 /// Why nothing can be said about a service, or to it.
 #[derive(Debug)]
 pub enum Trouble {
@@ -31,9 +34,9 @@ impl Trouble {
     #[must_use]
     pub fn is_unsupervised(&self) -> bool {
         match self {
-            Trouble::File(_, error) => errno::of(error) == Errno::ENOENT,
+            Trouble::File(OPEN_OK, error) => errno::of(error) == Errno::ENOENT,
             Trouble::NotRunning => true,
-            Trouble::NoDirectory(_) | Trouble::NoWayBack(_) => false,
+            Trouble::File(..) | Trouble::NoDirectory(_) | Trouble::NoWayBack(_) => false,
         }
     }
 }
@@ -48,7 +51,7 @@ pub fn control(service: &Path) -> Result<File, Trouble> {
 
 /// Whether there is a supervise that takes commands: trouble if not.
 pub fn ok(service: &Path) -> Result<(), Trouble> {
-    open_fifo(service, "supervise/ok", "open supervise/ok").map(drop)
+    open_fifo(service, "supervise/ok", OPEN_OK).map(drop)
 }
 
 /// What the service normally does, and how it is: `None` if the status file is too short.

@@ -1,0 +1,10 @@
+//! supervise beside the original.
+
+#[path = "supervise/commands.rs"]
+mod commands;
+#[path = "supervise/start.rs"]
+mod start;
+#[path = "supervise/stop.rs"]
+mod stop;
+
+mod services;

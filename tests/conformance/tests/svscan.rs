@@ -1,0 +1,29 @@
+//! svscan beside the original.
+
+#[path = "svscan/directory.rs"]
+mod directory;
+#[path = "svscan/log.rs"]
+mod log;
+#[path = "svscan/process_one.rs"]
+mod process_one;
+#[path = "svscan/stop.rs"]
+mod stop;
+
+mod services;
+
+use harness::{Background, Side};
+
+/// Starts a svscan in the directory `services`.
+fn svscan(side: &Side) -> Background {
+    side.directory("services");
+    side.command(["svscan", "services"]).start_in_background()
+}
+
+/// Both sides, where there is an original.
+fn sides() -> impl Iterator<Item = Side> {
+    let original = Side::debian();
+    if original.is_none() {
+        harness::skipped("the originals ($DAISYCHAIN_ORIGINALS)");
+    }
+    [Some(Side::ours()), original].into_iter().flatten()
+}
