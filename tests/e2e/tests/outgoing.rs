@@ -98,7 +98,9 @@ fn smtp_sink_takes_mail() {
     let port = free_port();
     let address = format!("127.0.0.1:{port}");
     // It gives up root only if told whom to become.
-    let Some(command) = client("smtp-sink", ["-h", "sink.example", &address, "20"]) else { return };
+    let whom: &[&str] = if unix::Uid::current().is_root() { &["-u", "nobody"] } else { &[] };
+    let args = [whom, &["-h", "sink.example", &address, "20"]].concat();
+    let Some(command) = client("smtp-sink", args) else { return };
     let _sink = harness::start(command);
     assert!(until(|| TcpStream::connect(("127.0.0.1", port)).is_ok()), "smtp-sink does not listen");
     routed(&host, port);

@@ -87,8 +87,13 @@ impl Host {
     pub fn resume(&mut self) {
         let words = ["sh".into(), self.path("../try-host"), self.path(""), DOMAIN.into()];
         self.running = Some(self.command(words).start_in_background());
-        let greets = || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok();
-        assert!(until(greets), "no SMTP service: {}", self.said());
+        self.listens();
+    }
+
+    /// Waits until the SMTP service takes connections.
+    fn listens(&self) {
+        let takes = || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok();
+        assert!(until(takes), "no SMTP service: {}", self.said());
     }
 
     /// Ends the host: every process of it at once, by SIGKILL.
@@ -125,13 +130,45 @@ impl Host {
         assert_eq!((run.exit, run.stderr), (0, Vec::new()), "svc {option}");
     }
 
-    /// Replaces the run script of a service and restarts it.
+    /// What svstat says of a service, without its name: `up (pid 12) 3 seconds`.
+    #[must_use]
+    pub fn status(&self, service: &str) -> String {
+        let service = self.path("service").join(service);
+        let run = self.command(["svstat".as_ref(), service.as_os_str()]).run();
+        let line = String::from_utf8_lossy(&run.stdout).into_owned();
+        line.rsplit(": ").next().unwrap_or_default().trim_end().to_owned()
+    }
+
+    /// Waits until svstat's words on a service start with `start`.
+    pub fn becomes(&self, service: &str, start: &str) {
+        let is_so = || self.status(service).starts_with(start);
+        assert!(until(is_so), "{service}: {} instead of {start}", self.status(service));
+    }
+
+    /// Waits until a service is up; gives its process number.
+    #[must_use]
+    pub fn service_pid(&self, service: &str) -> String {
+        let pid = || {
+            let status = self.status(service);
+            Some(status.strip_prefix("up (pid ")?.split(')').next()?.to_owned())
+        };
+        assert!(until(|| pid().is_some()), "{service}: {}", self.status(service));
+        pid().unwrap_or_default()
+    }
+
+    /// Replaces the run script of a service, restarts it, and waits until the new process is there (and
+    /// for the SMTP service, until it answers).
     pub fn run_script(&self, service: &str, script: &str) {
+        let old = self.service_pid(service);
         self.write(&format!("service/{service}/run.new"), script);
         let new = self.path(&format!("service/{service}/run.new"));
         fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("a script");
         fs::rename(new, self.path(&format!("service/{service}/run"))).expect("a script");
         self.svc("-t", service);
+        assert!(until(|| self.service_pid(service) != old), "{service} goes on as before");
+        if service == "smtpd" {
+            self.listens();
+        }
     }
 
     /// The port of the SMTP service on 127.0.0.1.
