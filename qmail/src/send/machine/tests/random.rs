@@ -1,0 +1,151 @@
+//! Whatever happens, and in whatever order: nobody is forgotten, nobody is served twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::super::*;
+use super::host::Host;
+use crate::spawn::protocol::Command;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A message to so many local and remote recipients.
+    Inject(u8, u8),
+    /// One of the deliveries under way on a channel ends so.
+    Report(Channel, u8, char),
+    Pull,
+    RunNow,
+    /// Until the next deadline.
+    Sleep,
+    /// The limits become these.
+    Limit(u16, u16),
+    /// qmail-clean becomes slow, or answers what it was asked.
+    Cleaner(bool),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let channel = prop_oneof![Just(Channel::Local), Just(Channel::Remote)];
+    let letter = proptest::sample::select(vec!['D', 'K', 'K', 'Z', '?']);
+    prop_oneof![
+        (0..4u8, 0..4u8).prop_map(|(local, remote)| Step::Inject(local, remote)),
+        (channel, any::<u8>(), letter).prop_map(|(channel, n, l)| Step::Report(channel, n, l)),
+        Just(Step::Pull),
+        Just(Step::RunNow),
+        Just(Step::Sleep),
+        (0..4u16, 0..4u16).prop_map(|(local, remote)| Step::Limit(local, remote)),
+        any::<bool>().prop_map(Step::Cleaner),
+    ]
+}
+
+/// A host, and what became of each recipient.
+struct Run {
+    host: Host,
+    under_way: Channels<BTreeMap<u8, Command>>,
+    done: BTreeSet<String>,
+    waiting: BTreeSet<String>,
+    next: u64,
+}
+
+impl Run {
+    fn new() -> Run {
+        Run {
+            host: Host::begun(),
+            under_way: Channels::default(),
+            done: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            next: 1,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Inject(local, remote) => {
+                let id = self.next;
+                self.next += 1;
+                let recipients = (0..local).map(|n| format!("{id}.{n}@here.test"));
+                let recipients: Vec<_> =
+                    recipients.chain((0..remote).map(|n| format!("{id}.{n}@there.test"))).collect();
+                let envelope: String = recipients.iter().flat_map(|to| ["T", to, "\0"]).collect();
+                self.waiting.extend(recipients);
+                self.host.queue(id, &format!("Fa@b\0{envelope}"));
+            }
+            Step::Report(channel, number, letter) => {
+                let running = &mut self.under_way[channel];
+                let nth = usize::from(number) % running.len().max(1);
+                if let Some((&slot, _)) = running.iter().nth(nth) {
+                    let command = running.remove(&slot).unwrap();
+                    let recipient = String::from_utf8(command.recipient).unwrap();
+                    if matches!(letter, 'D' | 'K') {
+                        self.waiting.remove(&recipient);
+                        assert!(self.done.insert(recipient));
+                    }
+                    self.host.report(channel, slot, &format!("{letter}text\n"));
+                }
+            }
+            Step::Pull => {
+                self.host.tell(Event::Pulled);
+                self.host.turn();
+            }
+            Step::RunNow => self.host.tell(Event::RunNow),
+            Step::Sleep => self.host.sleep(),
+            Step::Limit(local, remote) => {
+                self.host.limits.concurrency = Channels { local, remote };
+                self.host.tell(Event::Reread);
+            }
+            Step::Cleaner(is_slow) => {
+                for request in self.host.unanswered.take().unwrap_or_default() {
+                    self.host.clean(request, b'+');
+                }
+                self.host.unanswered = is_slow.then(Vec::new);
+                self.host.turn();
+            }
+        }
+        self.listen();
+    }
+
+    fn listen(&mut self) {
+        for channel in Channel::ALL {
+            for command in std::mem::take(&mut self.host.sent[channel]) {
+                let recipient = String::from_utf8(command.recipient.clone()).unwrap();
+                assert!(self.waiting.contains(&recipient), "{recipient} again");
+                let before = self.under_way[channel].insert(command.delivery, command);
+                assert_eq!(before, None, "a slot is used twice");
+            }
+        }
+    }
+
+    /// Nothing fails any more.
+    fn finish(&mut self) {
+        self.step(&Step::Limit(10, 20));
+        self.step(&Step::Cleaner(false));
+        for _ in 0..200 {
+            self.step(&Step::Pull);
+            self.step(&Step::RunNow);
+            for channel in Channel::ALL {
+                while !self.under_way[channel].is_empty() {
+                    self.step(&Step::Report(channel, 0, 'K'));
+                }
+            }
+            if self.host.disk.mess.is_empty() {
+                return;
+            }
+        }
+        panic!("not everything ends: {:?}", self.host.disk.mess);
+    }
+}
+
+proptest! {
+    #[test]
+    fn everybody_is_served_once(steps in proptest::collection::vec(step(), 0..80)) {
+        let mut run = Run::new();
+        for step in &steps {
+            run.step(step);
+        }
+        run.finish();
+        prop_assert!(run.waiting.is_empty());
+        let disk = &run.host.disk;
+        prop_assert!(disk.todo.is_empty() && disk.info.is_empty() && disk.bounce.is_empty());
+        prop_assert!(disk.recipients.local.is_empty() && disk.recipients.remote.is_empty());
+    }
+}
