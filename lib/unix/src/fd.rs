@@ -1,7 +1,7 @@
 //! Numbered descriptors: take once, make, move, close-on-exec, non-blocking.
 #![expect(unsafe_code, reason = "a number becomes an owned descriptor here and nowhere else")]
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -96,6 +96,22 @@ pub fn stderr() -> Direct<Standard> {
     Direct(Standard::Error)
 }
 
+/// Writes all of `pieces`, in one system call if the kernel takes them at once.
+pub fn write_all_of(to: &mut impl Write, pieces: &[&[u8]]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut rest = slices.as_mut_slice();
+    IoSlice::advance_slices(&mut rest, 0); // empty ones at the beginning are written already
+    while !rest.is_empty() {
+        match to.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// A pipe, reading end first; both ends close on exec.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
@@ -182,6 +198,29 @@ mod tests {
         let mut bytes = [0; 8];
         assert_eq!(Direct(&read).read(&mut bytes).unwrap(), 3);
         assert_eq!(fcntl(&read, F_GETFD).unwrap() & libc::FD_CLOEXEC, libc::FD_CLOEXEC);
+    }
+
+    /// Takes three bytes at a time.
+    struct Slow(Vec<u8>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(3);
+            self.0.extend(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn pieces_are_written_to_the_last_byte() {
+        let mut slow = Slow(Vec::new());
+        write_all_of(&mut slow, &[b"", b"abcd", b"", b"e", b"fghijkl"]).unwrap();
+        write_all_of(&mut slow, &[b""]).unwrap();
+        assert_eq!(slow.0, b"abcdefghijkl");
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::signal::{self, Signal};
 
 /// Opens `path` for reading; a fifo there is not waited for.
 pub fn open_read(path: &Path) -> io::Result<File> {
@@ -30,6 +33,42 @@ pub fn try_lock(file: &File) -> io::Result<()> {
         TryLockError::Error(error) => error,
         TryLockError::WouldBlock => io::Error::from_raw_os_error(libc::EAGAIN),
     })
+}
+
+/// The exclusive lock (flock) on `file`, waited for at most `seconds`: then `ETIMEDOUT`. Uses SIGALRM.
+pub fn lock_within(file: &File, seconds: u32) -> io::Result<()> {
+    match try_lock(file) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        other => return other,
+    }
+    let deadline = Instant::now() + Duration::from_secs(seconds.into());
+    signal::interrupt_on_alarm()?;
+    signal::alarm(seconds);
+    let locked = loop {
+        match file.lock() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                if Instant::now() >= deadline {
+                    break Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+                }
+            }
+            other => break other,
+        }
+    };
+    signal::alarm(0);
+    signal::default(Signal::SIGALRM)?;
+    locked
+}
+
+/// Makes the name `path` durable.
+///
+/// A directory that may be written to but not read cannot be synced; that is left to the system.
+pub fn sync_name(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match File::open(parent.unwrap_or(Path::new("."))) {
+        Ok(directory) => directory.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes the names in directory `path` durable.
@@ -179,7 +218,8 @@ mod tests {
         lock(&first).unwrap();
         assert_eq!(try_lock(&second).unwrap_err().raw_os_error(), Some(libc::EAGAIN));
         drop(first);
-        try_lock(&second).unwrap();
+        // One that is held cannot be tried here: the alarm would reach another thread.
+        lock_within(&second, 1).unwrap();
         std::fs::remove_file(&path).unwrap();
     }
 }

@@ -254,6 +254,19 @@ pub fn exit_now(code: u8) -> ! {
     unsafe { libc::_exit(i32::from(code)) }
 }
 
+/// The name of this machine, at most 64 bytes. Empty if it has none.
+#[must_use]
+pub fn host_name() -> Vec<u8> {
+    let mut name = vec![0; 65];
+    // SAFETY: the kernel writes at most `name.len()` bytes into it.
+    if unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) } != 0 {
+        return Vec::new();
+    }
+    let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
+    name.truncate(end);
+    name
+}
+
 /// Sets the file mode creation mask.
 pub fn umask(mask: u32) {
     // SAFETY: umask(2) touches no memory and cannot fail.
@@ -299,6 +312,12 @@ mod tests {
         drop(image);
         let read = |fd| std::io::read_to_string(std::fs::File::from(fd)).unwrap();
         assert_eq!((read(first), read(second)), ("one\n".into(), "two\n".into()));
+    }
+
+    #[test]
+    fn the_machine_has_the_kernel_s_name() {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        assert_eq!(host_name(), name.trim_end().as_bytes());
     }
 
     #[test]

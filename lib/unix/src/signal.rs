@@ -84,6 +84,20 @@ pub fn exit_on(signal: Signal, code: u8) -> io::Result<()> {
     Ok(())
 }
 
+extern "C" fn again(_: libc::c_int) {
+    // The alarm may come just before the call that it is to cut short, so it comes again.
+    // SAFETY: alarm(2) is safe in a signal handler.
+    unsafe { libc::alarm(1) };
+}
+
+/// Lets SIGALRM cut a waiting system call short (`EINTR`), and come again every second until
+/// [`alarm`] cancels it.
+pub fn interrupt_on_alarm() -> io::Result<()> {
+    dispose(Signal::SIGALRM, SigHandler::Handler(again))?;
+    CHANGED.fetch_or(bit(Signal::SIGALRM), Ordering::Relaxed);
+    Ok(())
+}
+
 /// Lets every signal through that this process was started with blocked.
 pub fn unblock_all() -> io::Result<()> {
     Ok(SigSet::all().thread_unblock()?)
