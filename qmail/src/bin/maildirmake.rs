@@ -1,13 +1,12 @@
 //! maildirmake — make a maildir.
 
-use std::ffi::OsStr;
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 use std::process::ExitCode;
 
 use prog::{Args, Exit, Fatal, OrFatal, Program};
 use unix::dir::Dir;
+use unix::file;
 
 const MAILDIRMAKE: Program = Program::new("maildirmake", "name");
 
@@ -21,7 +20,6 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
         return Err(args.usage());
     }
     unix::process::umask(0o077);
-    let parent = parent(&path);
     let made = DirBuilder::new().mode(0o700).create(&path);
     made.or_fatal(("unable to mkdir ", &path))?;
     let maildir = Dir::open(&path).or_fatal(("unable to chdir to ", &path))?;
@@ -31,13 +29,6 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
     }
     // A message that is safe in a maildir must not be lost with the maildir's own name.
     maildir.sync().or_fatal(("unable to sync ", &path))?;
-    // One that may be written to but not read cannot be synced by us.
-    if let Ok(directory) = File::open(parent) {
-        directory.sync_all().or_fatal(("unable to sync ", parent))?;
-    }
+    file::sync_name(&path).or_fatal(("unable to sync the directory of ", &path))?;
     Ok(Exit::OK)
-}
-
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| *parent != OsStr::new("")).unwrap_or(Path::new("."))
 }

@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn names_have_at_most_31_bytes() {
         let longest = "a".repeat(31);
-        assert_eq!(names(&longest), [longest.clone()]);
+        assert_eq!(names(&longest), std::slice::from_ref(&longest));
         assert_eq!(names(&format!("{longest}b")), [""; 0]);
         assert_eq!(names(&format!("{longest}-x")), [longest]);
     }

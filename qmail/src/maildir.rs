@@ -1,0 +1,247 @@
+//! Maildirs: unique names, tmp → new. Source: maildir(5).
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use unix::clock::{self, Wall};
+use unix::dir::Dir;
+use unix::errno::{self, Errno};
+use unix::process;
+use wire::decimal;
+
+use crate::message::{CopyError, Message};
+
+/// A delivery that takes longer has failed: readers remove what has lain in tmp/ for 36 hours.
+const LIMIT: Duration = Duration::from_hours(24);
+/// Names to try before the delivery has failed.
+const ATTEMPTS: u32 = 3;
+
+/// Why a message was not delivered. It can be tried again.
+#[derive(Debug)]
+pub enum Trouble {
+    /// There is no such directory, or it may not be entered.
+    Missing(io::Error),
+    /// The message could not be read.
+    Read(io::Error),
+    /// It took a day.
+    Timeout,
+    /// Anything else.
+    Other(io::Error),
+}
+
+impl Trouble {
+    /// The text of the report.
+    #[must_use]
+    pub const fn text(&self) -> &'static str {
+        match self {
+            Trouble::Missing(_) => "Unable to chdir to maildir. (#4.2.1)",
+            Trouble::Other(_) => "Temporary error on maildir delivery. (#4.3.0)",
+            Trouble::Read(_) => "Unable to read message. (#4.3.0)",
+            Trouble::Timeout => "Timeout on maildir delivery. (#4.3.0)",
+        }
+    }
+}
+
+/// The names that this process gives to messages.
+#[derive(Debug)]
+pub struct Names {
+    host: Vec<u8>,
+    pid: u64,
+    sequence: u64,
+}
+
+impl Default for Names {
+    fn default() -> Names {
+        Names::new(&process::host_name(), process::id().as_raw().unsigned_abs().into())
+    }
+}
+
+impl Names {
+    /// The names of a process on the machine called `host`.
+    #[must_use]
+    pub fn new(host: &[u8], pid: u64) -> Names {
+        let mut safe = Vec::with_capacity(host.len());
+        for &byte in host {
+            match byte {
+                b'/' => safe.extend_from_slice(b"\\057"),
+                b':' => safe.extend_from_slice(b"\\072"),
+                _ => safe.push(byte),
+            }
+        }
+        Names { host: safe, pid, sequence: 0 }
+    }
+
+    /// A name that no message of any process has: `SECONDS.MmicrosPpidQsequence.HOST`.
+    pub fn unique(&mut self, now: Wall) -> Vec<u8> {
+        self.sequence += 1;
+        let mut name = Vec::with_capacity(96);
+        decimal::push(&mut name, now.seconds.unsigned_abs());
+        for (letter, number) in
+            [(&b".M"[..], u64::from(now.nanos / 1000)), (b"P", self.pid), (b"Q", self.sequence)]
+        {
+            name.extend_from_slice(letter);
+            decimal::push(&mut name, number);
+        }
+        name.push(b'.');
+        name.extend_from_slice(&self.host);
+        name
+    }
+
+    /// Delivers `head` and `message` to the maildir at `path`, durably: when this returns, a power cut
+    /// cannot lose it, and no reader ever sees a part of it.
+    ///
+    /// On failure nothing is left behind, as far as the disk obeys.
+    pub fn deliver(
+        &mut self,
+        path: &Path,
+        head: &[&[u8]],
+        message: &mut Message,
+    ) -> Result<(), Trouble> {
+        let deadline = clock::monotonic() + LIMIT;
+        // The dot makes it an error if the directory may not be entered.
+        let maildir = Dir::base_at(&path.join(".")).map_err(|error| {
+            let temporary = errno::is_temporary(errno::of(&error));
+            if temporary { Trouble::Other(error) } else { Trouble::Missing(error) }
+        })?;
+        let (aside, new, file) = self.create(&maildir).map_err(Trouble::Other)?;
+        let delivered = write(file, head, message, deadline)
+            .and_then(|()| publish(&maildir, &aside, &new).map_err(Trouble::Other));
+        let _ = maildir.unlink(&aside); // what stays there is for readers to remove
+        delivered
+    }
+
+    /// Creates a file in tmp/; gives its path, and the one it is to have in new/.
+    fn create(&mut self, maildir: &Dir) -> io::Result<(PathBuf, PathBuf, File)> {
+        use std::os::unix::ffi::OsStringExt;
+        for _ in 0..ATTEMPTS {
+            let name = std::ffi::OsString::from_vec(self.unique(clock::wall()));
+            let aside = Path::new("tmp").join(&name);
+            match maildir.create_new(&aside, 0o600) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+                Ok(file) => return Ok((aside, Path::new("new").join(&name), file)),
+            }
+        }
+        Err(Errno::EEXIST.into())
+    }
+}
+
+fn write(
+    mut file: File,
+    head: &[&[u8]],
+    message: &mut Message,
+    deadline: Instant,
+) -> Result<(), Trouble> {
+    message.restart();
+    message.copy(head, &mut file).map_err(|error| match error {
+        CopyError::Read(error) => Trouble::Read(error),
+        CopyError::Write(error) => Trouble::Other(error),
+    })?;
+    file.sync_all().map_err(Trouble::Other)?;
+    if clock::monotonic() > deadline { Err(Trouble::Timeout) } else { Ok(()) }
+}
+
+/// Gives the file its name in new/ for good: on Linux a link may be undone by a power cut until the
+/// directory is synced.
+fn publish(maildir: &Dir, aside: &Path, new: &Path) -> io::Result<()> {
+    let directory = maildir.open_dir(Path::new("new"))?;
+    maildir.link(aside, maildir, new)?;
+    directory.sync()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
+
+    const NOW: Wall = Wall { seconds: 1_795_220_734, nanos: 12_345_678 };
+
+    fn maildir() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["tmp", "new", "cur"] {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        dir
+    }
+
+    fn message(bytes: &[u8]) -> Message {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        Message::new(file)
+    }
+
+    fn files(dir: &Path) -> Vec<PathBuf> {
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    #[test]
+    fn a_name_holds_time_process_and_host() {
+        let mut names = Names::new(b"mail.example", 42);
+        assert_eq!(names.unique(NOW), b"1795220734.M12345P42Q1.mail.example");
+        assert_eq!(names.unique(NOW), b"1795220734.M12345P42Q2.mail.example");
+        assert_eq!(
+            Names::new(b"a/b:c", 1).unique(Wall { seconds: 5, nanos: 0 }),
+            b"5.M0P1Q1.a\\057b\\072c"
+        );
+    }
+
+    #[test]
+    fn a_message_lies_in_new_and_nothing_in_tmp() {
+        let dir = maildir();
+        let mut names = Names::default();
+        let mut message = message(b"body\n");
+        for _ in 0..2 {
+            names.deliver(dir.path(), &[b"one\n", b"two\n"], &mut message).unwrap();
+        }
+        let new = files(&dir.path().join("new"));
+        assert_eq!(new.len(), 2);
+        for file in new {
+            assert_eq!(std::fs::read(&file).unwrap(), b"one\ntwo\nbody\n");
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert!(files(&dir.path().join("tmp")).is_empty());
+    }
+
+    #[test]
+    fn trouble_leaves_nothing_behind() {
+        let dir = maildir();
+        let mut names = Names::default();
+        let mut fail = |path: &Path, message: &mut Message| {
+            names.deliver(path, &[b"one\n"], message).unwrap_err().text()
+        };
+        assert_eq!(
+            fail(&dir.path().join("x"), &mut message(b"")),
+            "Unable to chdir to maildir. (#4.2.1)"
+        );
+        let (pipe, _write) = unix::fd::pipe().unwrap();
+        assert_eq!(
+            fail(dir.path(), &mut Message::new(pipe.into())),
+            "Unable to read message. (#4.3.0)"
+        );
+        std::fs::remove_dir(dir.path().join("new")).unwrap();
+        assert_eq!(
+            fail(dir.path(), &mut message(b"")),
+            "Temporary error on maildir delivery. (#4.3.0)"
+        );
+        assert!(files(&dir.path().join("tmp")).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_names_and_no_two_are_the_same(host: Vec<u8>, pid: u32) {
+            let mut names = Names::new(&host, pid.into());
+            let mut seen = HashSet::new();
+            for _ in 0..5 {
+                let name = names.unique(NOW);
+                prop_assert!(!name.contains(&b'/') && !name.contains(&b':'));
+                prop_assert!(!name.starts_with(b"."));
+                prop_assert!(seen.insert(name));
+            }
+        }
+    }
+}
