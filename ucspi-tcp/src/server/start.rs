@@ -39,38 +39,53 @@ pub fn port(options: &Options) -> Result<u16, Fatal> {
 /// Listens at every address of the host: usually one.
 ///
 /// A host that is empty or `0` is this host in both families, on one socket; `::` too. Where the
-/// kernel has no IPv6, and with `-4`, that is IPv4 alone.
+/// kernel has no IPv6, and with `-4`, that is IPv4 alone; likewise for a name that has addresses of
+/// both families, as `localhost` often does.
 pub fn listen(options: &Options, port: u16) -> Result<Vec<Listener>, Fatal> {
+    let scope = match &options.interface {
+        Some(name) => {
+            socket::interface_index(name).or_fatal(("unable to find interface ", name))?
+        }
+        None => 0,
+    };
+    let addresses = addresses(options)?;
+    let has_ipv4 = addresses.iter().any(IpAddr::is_ipv4);
     let mut listeners: Vec<Listener> = Vec::new();
-    for address in addresses(options)? {
+    for address in addresses {
         // With port 0 the kernel chooses one for the first address, which is that of all.
         let port = listeners.first().map_or(port, |first| first.address.port());
-        listeners.push(listen_at(options, address, port)?);
+        let socket = match open(address, port, scope, options.backlog) {
+            Err(error) if address.is_ipv6() && has_ipv4 && lacks_ipv6(&error) => continue,
+            opened => opened.map_err(told)?,
+        };
+        let address = socket::local_address(&socket).or_fatal("unable to get local address")?;
+        fd::nonblocking(&socket, true).or_fatal("unable to listen")?;
+        listeners.push(Listener { socket, address });
     }
     Ok(listeners)
 }
 
-fn listen_at(options: &Options, address: IpAddr, port: u16) -> Result<Listener, Fatal> {
-    let mut at = SocketAddr::new(address, port);
-    if let (SocketAddr::V6(six), Some(interface)) = (at, &options.interface) {
-        let scope = socket::interface_index(interface)
-            .or_fatal(("unable to find interface ", interface))?;
-        at = SocketAddrV6::new(*six.ip(), port, 0, scope).into();
+/// A socket that listens at an address; at `::` it does so in both families, or by IPv4 alone.
+fn open(address: IpAddr, port: u16, scope: u32, backlog: i32) -> Result<OwnedFd, ListenError> {
+    let at = match address {
+        IpAddr::V4(four) => SocketAddr::new(four.into(), port),
+        IpAddr::V6(six) => SocketAddrV6::new(six, port, 0, scope).into(),
+    };
+    let is_both = address.is_ipv6() && address.is_unspecified();
+    match socket::listen(at, backlog, !is_both) {
+        Err(error) if is_both && lacks_ipv6(&error) => {
+            socket::listen(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port), backlog, false)
+        }
+        opened => opened,
     }
-    let is_any = address.is_unspecified() && address.is_ipv6();
-    let mut opened = socket::listen(at, options.backlog, !is_any);
-    if is_any && opened.as_ref().is_err_and(lacks_ipv6) {
-        at = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
-        opened = socket::listen(at, options.backlog, false);
-    }
-    let socket = opened.map_err(|error| match error {
+}
+
+fn told(error: ListenError) -> Fatal {
+    match error {
         ListenError::Create(error) => Fatal::because("unable to create socket", error),
         ListenError::Bind(error) => Fatal::because("unable to bind", error),
         ListenError::Listen(error) => Fatal::because("unable to listen", error),
-    })?;
-    let address = socket::local_address(&socket).or_fatal("unable to get local address")?;
-    fd::nonblocking(&socket, true).or_fatal("unable to listen")?;
-    Ok(Listener { socket, address })
+    }
 }
 
 fn lacks_ipv6(error: &ListenError) -> bool {
