@@ -40,6 +40,9 @@ impl Route {
             None => text::split_once(value, b':').map_or((value, None), |(h, p)| (h, Some(p))),
         };
         let port = port.and_then(decimal::scan).and_then(|(port, _)| u16::try_from(port).ok());
+        // The resolver knows only the brackets of mail addresses, which tell IPv6 by a tag.
+        let inner = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]"));
+        let host = inner.filter(|inner| ip::parse(inner).is_some()).unwrap_or(host);
         Route { relay: (!host.is_empty()).then(|| host.to_vec()), port: port.unwrap_or(PORT) }
     }
 }
@@ -196,8 +199,8 @@ mod tests {
             ("relay.test", "relay.test", 25),
             ("relay.test:26", "relay.test", 26),
             ("192.0.2.1:2525", "192.0.2.1", 2525),
-            ("[192.0.2.1]", "[192.0.2.1]", 25),
-            ("[2001:db8::1]:26", "[2001:db8::1]", 26),
+            ("[192.0.2.1]", "192.0.2.1", 25),
+            ("[2001:db8::1]:26", "2001:db8::1", 26),
             ("[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]", 25),
             ("2001:db8::1", "2001:db8::1", 25),
             ("relay.test:smtp", "relay.test", 25),

@@ -1,0 +1,127 @@
+//! What hosts reply, and what is reported of it.
+
+use harness::{Run, Side, recorded};
+
+use crate::peer::{CLOSE, SILENCE};
+use crate::{MESSAGE, PAIR, case, send, well};
+
+#[test]
+fn every_reply_has_its_report() {
+    for (name, changes) in [
+        ("taken", &[][..]),
+        (
+            "several-lines",
+            &[
+                (0, "220-hi\r\n220 there\r\n"),
+                (1, "250-you\n250-too\n250 well\n"),
+                (6, "250-taken\r\n250-\r\n250 thanks\r\n"),
+            ],
+        ),
+        ("first-code", &[(2, "250-a\r\n550 b\r\n"), (3, "550-c\r\n250 d\r\n")]),
+        ("zero", &[(6, "250 a\0b\rc\r\n")]),
+        ("greeting-4", &[(0, "421 busy\r\n")]),
+        ("greeting-2", &[(0, "250 hm\r\n")]),
+        ("helo-5", &[(1, "550 who\r\n")]),
+        ("helo-4", &[(1, "450 later\r\n")]),
+        ("helo-2", &[(1, "220 hm\r\n")]),
+        ("mail-5", &[(2, "553-no\r\n553 never\r\n")]),
+        ("mail-4", &[(2, "451 later\r\n")]),
+        ("first-5", &[(3, "550 no\r\n")]),
+        ("second-4", &[(4, "450 later\r\n")]),
+        ("data-5", &[(5, "554 no\r\n")]),
+        ("data-4", &[(5, "451 later\r\n")]),
+        ("message-5", &[(6, "554 no\r\n")]),
+        ("message-4", &[(6, "451 later\r\n")]),
+    ] {
+        case(name, &well(changes)).same();
+    }
+    let both = ["220 hi\r\n", "250 a\r\n", "250 b\r\n", "450 no\r\n", "550-no\r\n550 no\r\n"];
+    case("nobody", &both).same();
+}
+
+#[test]
+fn long_replies_are_cut() {
+    let long = format!("{}550 end\r\n", "550-0123456789\r\n".repeat(400));
+    case("long-reply", &well(&[(2, &long)])).same();
+    case("long-rcpt", &well(&[(3, &long)])).same();
+    case("long-line", &well(&[(6, &format!("250 {}\r\n", "x".repeat(9000)))])).same();
+}
+
+#[test]
+fn a_connection_may_be_lost_at_every_step() {
+    for step in 0..7 {
+        let script = [&well(&[])[..step], &[CLOSE]].concat();
+        case(&format!("lost-{step}"), &script).same();
+    }
+    let partial = [&well(&[])[..2], &["250-half a reply\r\n250", CLOSE]].concat();
+    case("lost-in-reply", &partial).same();
+}
+
+#[test]
+fn a_host_may_be_silent_at_every_step() {
+    for step in [0, 1, 4, 6] {
+        let script = [&well(&[])[..step], &[SILENCE]].concat();
+        recorded("qmail-remote", &format!("silent-{step}"), |side| {
+            side.control("timeoutremote", "1\n");
+            send(side, &script, &PAIR, MESSAGE.as_bytes())
+        })
+        .same();
+    }
+}
+
+/// The original takes a greeting of 5xx for a passing trouble, for as long as the message lives.
+#[test]
+fn a_host_that_will_never_speak_with_us_is_believed() {
+    let rest = "Connected to 127.0.0.1 but greeting failed.\nRemote host said: 554 no\n\0";
+    let _ = case("greeting-5", &["554 no\r\n"])
+        .differing_stdout(&format!("D{rest}"), &format!("Z{rest}"))
+        .same_files();
+}
+
+/// A host that takes DATA for done would take the message for commands.
+#[test]
+fn a_message_is_only_sent_to_who_waits_for_it() {
+    let case = case("data-2", &well(&[(5, "250 hm\r\n")]));
+    let report = "r\0r\0Z127.0.0.1 failed on DATA command.\nRemote host said: 250 hm\n\0";
+    assert_eq!(String::from_utf8_lossy(&case.ours().run.stdout), report);
+    assert!(case.ours().files.to_string().contains("DATA\\r\\n\n  QUIT\\r\\n"));
+    if let Some(original) = case.original() {
+        assert!(original.files.to_string().contains("  Subject: x\\r\\n"));
+    }
+}
+
+#[test]
+fn what_is_no_reply_is_temporary() {
+    for (step, report) in [
+        (0, "ZConnected to 127.0.0.1 but greeting failed.\nRemote host said: hello\n\0"),
+        (1, "ZConnected to 127.0.0.1 but my name was rejected.\nRemote host said: hello\n\0"),
+        (2, "ZConnected to 127.0.0.1 but sender was rejected.\nRemote host said: hello\n\0"),
+        (
+            3,
+            "s127.0.0.1 does not like recipient.\nRemote host said: hello\n\0r\0\
+             K127.0.0.1 accepted message.\nRemote host said: 250 taken\n\0",
+        ),
+        (5, "r\0r\0Z127.0.0.1 failed on DATA command.\nRemote host said: hello\n\0"),
+        (6, "r\0r\0Z127.0.0.1 failed after I sent the message.\nRemote host said: hello\n\0"),
+    ] {
+        let script = well(&[(step, "hello\r\n")]);
+        let Run { stdout, .. } = send(&Side::ours(), &script, &PAIR, MESSAGE.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&stdout), report);
+    }
+}
+
+#[test]
+fn a_reply_of_100_megabytes_takes_bounded_memory() {
+    let line = format!("250-{}\r\n", "x".repeat(9_994));
+    let long = line.repeat(10_000) + "250 end\r\n";
+    let side = Side::ours();
+    side.control("me", "me.test\n");
+    let script = well(&[(2, &long)]);
+    let peer = crate::Peer::start("127.0.0.1:0", &[&script]);
+    side.control("smtproutes", &format!(":127.0.0.1:{}\n", peer.port()));
+    let words = ["sh", "-c", "ulimit -v 60000; exec qmail-remote \"$@\"", "x"];
+    let run = side.command([&words[..], &PAIR].concat()).stdin_file(MESSAGE).run();
+    let report = "r\0r\0K127.0.0.1 accepted message.\nRemote host said: 250 taken\n\0";
+    assert_eq!(String::from_utf8_lossy(&run.stdout), report);
+    drop(peer.heard());
+}
