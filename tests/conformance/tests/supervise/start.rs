@@ -186,3 +186,37 @@ fn a_program_that_is_made_later_is_started() {
     comes_up(&side, "sv", 0);
     holds(&side, "sv/log", "up\n");
 }
+
+#[test]
+fn a_status_that_cannot_be_written_is_warned_of() {
+    for name in ["status.new", "status"] {
+        let _ = case(|side| {
+            service(side, "sv", SLEEPER);
+            side.directory(&format!("sv/supervise/{name}"));
+            let supervise = side.command(["supervise", "sv"]).start_in_background();
+            is_supervised(side, "sv");
+            let text = String::from_utf8(supervise.stderr()).unwrap();
+            side.keep(supervise);
+            side.run(["echo", text.lines().next().unwrap()])
+        })
+        .same_stdout();
+    }
+}
+
+#[test]
+fn without_processes_it_waits_and_obeys() {
+    let side = Side::ours();
+    service(&side, "sv", SLEEPER);
+    side.mode("sv", 0o777);
+    let words = ["setuidgid", "nobody", "softlimit", "-p", "0", "supervise", "sv"];
+    let skip = if unix::Uid::effective().is_root() { 0 } else { 2 };
+    let mut supervise = side.command(&words[skip..]).start_in_background();
+    supervise.hears("\n");
+    let said =
+        "supervise: warning: unable to fork for sv, sleeping 60 seconds: temporary failure\n";
+    assert_eq!(String::from_utf8(supervise.stderr()).unwrap(), said);
+    is_supervised(&side, "sv");
+    assert_eq!(status(&side, "sv"), (0, 0, b'u'));
+    svc(&side, "-dx", "sv");
+    assert_eq!(supervise.ends(), 0);
+}
