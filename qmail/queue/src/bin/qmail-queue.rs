@@ -4,6 +4,8 @@
 //! reads no argument and no environment variable but `$QMAILHOME` (and that only without set-uid),
 //! and says nothing: its exit code is all there is.
 
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use prog::{Args, Exit, Program};
@@ -11,8 +13,9 @@ use queue::deposit::{Origin, Refusal, Stamp, deposit};
 use queue::disk::{Queue, Unreachable};
 use queue::home::{Account, Home};
 use queue::trigger;
+use unix::dir::Dir;
 use unix::signal::{self, Signal};
-use unix::{Uid, clock, fd, process};
+use unix::{Gid, Uid, clock, fd, process};
 
 const QMAIL_QUEUE: Program = Program::new("qmail-queue", "").crash(Exit(81)).silent();
 
@@ -32,6 +35,9 @@ fn run(_: Args) -> Result<Exit, Refusal> {
         Unreachable::Queue(_) => Refusal::Queue,
     })?;
     let uid = Uid::current();
+    if home.private && uid.is_root() {
+        become_owner(queue.dir()).map_err(|_| Refusal::Internal)?;
+    }
     let stamp = Stamp {
         pid: process::id().as_raw().unsigned_abs(),
         uid: uid.as_raw(),
@@ -45,6 +51,12 @@ fn run(_: Args) -> Result<Exit, Refusal> {
     deposit(&mut queue, &stamp, &mut fd::stdin(), &mut fd::stdout())?;
     trigger::pull(queue.dir());
     Ok(Exit::OK)
+}
+
+/// In a private home everything belongs to one user, so root's mail does as well.
+fn become_owner(queue: &Dir) -> io::Result<()> {
+    let owner = queue.stat(Path::new("."))?;
+    process::become_user(Uid::from_raw(owner.st_uid), Gid::from_raw(owner.st_gid))
 }
 
 /// What is known about the caller. In a private home all accounts are one, so it is just a user;
@@ -61,7 +73,7 @@ fn origin(home: &Home, uid: Uid) -> Origin {
 
 /// A message is not given up because its sender's terminal went away. When time is up nothing is
 /// cleaned: qmail-send may already have the message.
-fn set_signals() -> std::io::Result<()> {
+fn set_signals() -> io::Result<()> {
     signal::unblock_all()?;
     for ignored in [
         Signal::SIGHUP,
