@@ -13,15 +13,17 @@ const MESSAGE: &str = "Subject: s\n\nbody\n";
 /// More memory than this no SMTP session needs.
 const MEMORY: u64 = 48 * 1024;
 
-/// The greatest resident size, in KiB, of the process that serves the last connection.
+/// The greatest resident size, in KiB, of the process that serves the last connection; 0 if it has ended.
 fn memory(host: &Host) -> u64 {
     let log = host.log("smtpd");
-    let line =
-        log.lines().rev().find(|line| line.contains("tcpserver: pid ")).expect("a connection");
-    let pid = line.split("pid ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a number");
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    peak.trim().trim_end_matches(" kB").parse().expect("a number")
+    let peak = || {
+        let line = log.lines().rev().find(|line| line.contains("tcpserver: pid "))?;
+        let pid = line.split("pid ").nth(1)?.split(' ').next()?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        peak.trim().trim_end_matches(" kB").parse().ok()
+    };
+    peak().unwrap_or(0)
 }
 
 /// Sends everything that `chunks` gives while reading replies; gives the last part of the replies.
@@ -44,15 +46,10 @@ fn flood(host: &Host, chunks: impl Iterator<Item = Vec<u8>>) -> (String, u64) {
             break; // the server has had enough
         }
     }
-    let peak = memory_or_zero(host);
+    let peak = memory(host);
     let _ = writing.write_all(b"QUIT\r\n"); // it may have closed
     let _ = stream.shutdown(std::net::Shutdown::Write); // as above
     (reader.join().expect("a reader"), peak)
-}
-
-/// The peak, or 0 if the session has ended already.
-fn memory_or_zero(host: &Host) -> u64 {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| memory(host))).unwrap_or(0)
 }
 
 fn once(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {

@@ -131,7 +131,7 @@ fn smtplib_delivers_what_it_sends() {
     for (name, message) in messages() {
         let Some(command) = client("python3", ["-c", script, &port, ADDRESS]) else { return };
         let before = host.mail().len();
-        run(command, &message, name);
+        run(command, &crlf(&message), name);
         arrives(&host, before, &message, name);
     }
 }
