@@ -9,6 +9,9 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use unix::user::User;
+
+use crate::account;
 use crate::background::{Background, kill_group};
 use crate::side::{Side, Which};
 
@@ -72,12 +75,13 @@ pub struct Command<'a> {
     env: Vec<(OsString, Option<OsString>)>,
     input: Input,
     directory: PathBuf,
+    user: Option<User>,
 }
 
 impl<'a> Command<'a> {
     pub(crate) fn new(side: &'a Side, words: Vec<OsString>) -> Self {
         let directory = side.path();
-        Command { side, words, env: Vec::new(), input: Input::Nothing, directory }
+        Command { side, words, env: Vec::new(), input: Input::Nothing, directory, user: None }
     }
 
     /// Bytes on standard input, through a pipe.
@@ -102,6 +106,13 @@ impl<'a> Command<'a> {
     /// Removes a variable.
     pub fn unset(mut self, name: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), None));
+        self
+    }
+
+    /// Runs as an ordinary user, who owns the case's directory: as who runs the tests, or instead of
+    /// root as nobody.
+    pub fn as_user(mut self) -> Self {
+        self.user = account::instead_of_root();
         self
     }
 
@@ -191,7 +202,16 @@ impl<'a> Command<'a> {
         let name = self.words.first().expect("a program");
         let own = self.side.programs().join(name);
         let is_own = !name.as_encoded_bytes().contains(&b'/') && own.is_file();
+        let own = if is_own && self.user.is_some() {
+            self.side.program(&name.to_string_lossy())
+        } else {
+            own
+        };
         let mut command = std::process::Command::new(if is_own { own.as_os_str() } else { name });
+        if let Some(user) = &self.user {
+            account::give_away(&self.side.path(), user);
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
         command.arg0(name).args(&self.words[1..]).current_dir(&self.directory).process_group(0);
         command.env_clear().env("TZ", "UTC");
         let programs = self.side.programs().as_os_str().as_encoded_bytes();

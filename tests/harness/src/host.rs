@@ -1,11 +1,12 @@
 //! A private mail host for end-to-end tests.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use unix::user::User;
 
+use crate::account;
 use crate::background::Background;
 use crate::command::{Command, Run};
 use crate::side::{Side, our_programs};
@@ -38,8 +39,7 @@ impl Host {
     /// Makes a host that does not run yet, to be changed first; [`Host::resume`] starts it.
     #[must_use]
     pub fn made() -> Host {
-        let root = unix::Uid::current().is_root();
-        let account = root.then(|| User::from_name(b"nobody").ok().flatten()).flatten();
+        let account = account::instead_of_root();
         let host = Host { side: Side::ours(), running: None, port: free_port(), account };
         host.write("port", host.port.to_string());
         let tests = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/harness");
@@ -55,10 +55,7 @@ impl Host {
     /// Our programs, or a copy where the host's account cannot reach them.
     fn reachable_programs(&self) -> PathBuf {
         let programs = our_programs();
-        let is_open = |path: &Path| {
-            fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0)
-        };
-        if self.account.is_none() || programs.ancestors().all(is_open) {
+        if self.account.is_none() || account::is_reachable(&programs) {
             return programs;
         }
         let copy = self.side.path().join("programs");
@@ -72,14 +69,8 @@ impl Host {
     }
 
     fn give_away(&self, path: &Path) {
-        let Some(user) = &self.account else { return };
-        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("root may");
-        if path.is_dir() && !path.is_symlink() {
-            for entry in fs::read_dir(path).expect("a directory").flatten() {
-                if !entry.path().is_symlink() {
-                    self.give_away(&entry.path());
-                }
-            }
+        if let Some(user) = &self.account {
+            account::give_away(path, user);
         }
     }
 

@@ -23,6 +23,7 @@
 //!
 //! A deliberate difference is pinned on both sides: [`Case::differing_stdout`] and its like.
 
+mod account;
 mod background;
 mod clients;
 mod command;

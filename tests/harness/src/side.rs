@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::account;
 use crate::background::Background;
 use crate::command::{Command, Run};
 
@@ -117,6 +118,13 @@ impl Side {
     #[must_use]
     pub fn programs(&self) -> &Path {
         &self.programs
+    }
+
+    /// The path of a program of this side where any account can run it: for scripts of cases that do not
+    /// run as root.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        account::reachable(&self.programs.join(name), &self.directory.path().join("programs"))
     }
 
     /// Writes a file of the case, and the directories above it.
