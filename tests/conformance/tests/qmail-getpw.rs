@@ -1,0 +1,123 @@
+//! qmail-getpw beside the recordings of the original. Only what does not depend on the machine's accounts
+//! is compared; what does is shown in a mount namespace of our own.
+
+use std::fs;
+use std::os::unix::fs::chown;
+
+use harness::{Run, Side, recorded, skipped_for};
+use unix::Uid;
+use unix::user::User;
+
+/// The strings, with a bar behind each.
+fn ask(side: &Side, local: &str) -> (i32, String) {
+    let run = side.run(["qmail-getpw", local]);
+    assert_eq!(run.stderr, b"");
+    (run.exit, String::from_utf8(run.stdout).unwrap().replace('\0', "|"))
+}
+
+#[test]
+fn wrong_usage() {
+    recorded("qmail-getpw", "usage", |side| side.run(["qmail-getpw"])).same();
+}
+
+/// In a private home the alias user is the caller.
+#[test]
+fn what_nobody_has_is_the_alias_user_s() {
+    let side = Side::ours();
+    let (uid, gid) = (Uid::current(), unix::Gid::current());
+    let alias = |ext: &str| {
+        (0, format!("alias|{uid}|{gid}|{}|-|{ext}|", side.home().join("alias").display()))
+    };
+    for local in ["root", "no.such.account", "Root-x", "", "-", "a\nb"] {
+        assert_eq!(ask(&side, local), alias(local));
+    }
+    let long = "x".repeat(100_000);
+    assert_eq!(ask(&side, &long), alias(&long));
+}
+
+#[test]
+fn an_ordinary_user_of_a_private_home_is_his_own() {
+    let Ok(Some(user)) = User::from_uid(Uid::current()) else {
+        return skipped_for("the tests' user has no account");
+    };
+    if user.uid.is_root() || fs::metadata(&user.home).is_err() {
+        return skipped_for("only an ordinary user with a home receives mail");
+    }
+    let side = Side::ours();
+    let name = String::from_utf8(user.name.clone()).unwrap();
+    let (exit, text) = ask(&side, &format!("{}-Ext", name.to_uppercase()));
+    assert_eq!(exit, 0);
+    assert!(text.starts_with(&format!("{name}|{}|", user.uid)) && text.ends_with("|-|Ext|"));
+}
+
+/// Accounts of a machine that exists only for one command. `joe` and `joe-owner` own their homes,
+/// `squat` does not, `gone` has none, `Upper` is never asked for.
+const PASSWD: &str = "root:x:0:0::WORK/root:/bin/sh\n\
+                      joe:x:5001:6001::WORK/joe:/bin/sh\n\
+                      joe-owner:x:5002:6002::WORK/owner:/bin/sh\n\
+                      squat:x:5003:6003::WORK/joe:/bin/sh\n\
+                      gone:x:5004:6004::WORK/gone:/bin/sh\n\
+                      Upper:x:5001:6001::WORK/joe:/bin/sh\n\
+                      abcdefghijklmnopqrstuvwxyz01234:x:5001:6001::WORK/joe:/bin/sh\n\
+                      abcdefghijklmnopqrstuvwxyz012345:x:5001:6001::WORK/joe:/bin/sh\n";
+const ALIAS: &str = "alias:x:5009:6009::WORK/alias:/bin/sh\n";
+
+const LOCALS: [&str; 19] = [
+    "joe",
+    "JOE",
+    "joe-",
+    "joe-Ext-Two",
+    "joe-owner",
+    "joe-owner-x",
+    "joe-owners",
+    "joe.x",
+    "squat",
+    "squat-joe",
+    "gone",
+    "upper",
+    "Upper",
+    "root",
+    "root-joe",
+    "abcdefghijklmnopqrstuvwxyz01234",
+    "abcdefghijklmnopqrstuvwxyz01234-x",
+    "abcdefghijklmnopqrstuvwxyz012345",
+    "-joe",
+];
+
+/// Asks for each of the local parts on a machine with these accounts.
+fn on_machine(side: &Side, passwd: &str) -> Run {
+    for (home, uid) in [("joe", 5001), ("owner", 5002), ("root", 0), ("alias", 5009)] {
+        side.directory(home);
+        chown(side.path().join(home), Some(uid), None).unwrap();
+    }
+    side.write("passwd", passwd.replace("WORK", &side.path().display().to_string()));
+    side.write("nsswitch", "passwd: files\ngroup: files\n");
+    let script = "mount --bind passwd /etc/passwd && mount --bind nsswitch /etc/nsswitch.conf
+        for local; do
+          printf '%s: ' \"$local\"; qmail-getpw \"$local\" | tr '\\000' '|'; echo
+          qmail-getpw \"$local\" > /dev/null; code=$?; [ $code = 0 ] || echo exit $code
+        done";
+    let words = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"];
+    let run = side.command([&words[..], &LOCALS].concat()).unset("QMAILHOME").run();
+    for name in ["passwd", "nsswitch"] {
+        fs::remove_file(side.path().join(name)).unwrap();
+    }
+    run
+}
+
+#[test]
+fn the_longest_account_that_owns_its_home_is_the_owner() {
+    if !Uid::current().is_root() {
+        return skipped_for("only root can give a command accounts of its own");
+    }
+    recorded("qmail-getpw", "accounts", |side| on_machine(side, &format!("{PASSWD}{ALIAS}")))
+        .same();
+}
+
+#[test]
+fn without_an_alias_user_what_nobody_has_is_nobody_s() {
+    if !Uid::current().is_root() {
+        return skipped_for("only root can give a command accounts of its own");
+    }
+    recorded("qmail-getpw", "no-alias", |side| on_machine(side, PASSWD)).same();
+}
