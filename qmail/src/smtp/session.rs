@@ -171,7 +171,7 @@ impl Session {
                 push(out, &[b"250 ", &self.settings.greeting, b"\r\n"]);
                 self.introduced(argument)
             }
-            Verb::Help => say(out, "214 Daisychain home page: see qmail-smtpd(8)\r\n"),
+            Verb::Help => say(out, "214 Daisychain; see qmail-smtpd(8) and RFC 5321\r\n"),
             Verb::Mail => self.mail(argument, policy, out),
             Verb::Noop => say(out, "250 ok\r\n"),
             Verb::Quit => {

@@ -187,7 +187,7 @@ fn ehlo_offers_sizes_too() {
 fn help() {
     let help = |text| format!("220 mail.test ESMTP\r\n214 {text}\r\n221 mail.test\r\n");
     let _ = case("help", &NOTHING, &["HELP\r\n", "QUIT\r\n"]).differing_stdout(
-        &help("Daisychain home page: see qmail-smtpd(8)"),
+        &help("Daisychain; see qmail-smtpd(8) and RFC 5321"),
         &help("notqmail home page: https://notqmail.org"),
     );
 }
