@@ -1,70 +1,21 @@
 //! Mail for other hosts: routes, deferrals, bounces, dead hosts.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 
-use harness::{ADDRESS, Background, Host, client, free_port, until};
+use harness::{ADDRESS, Background, Host, Peer, Turn, client, free_port, until};
 
-/// A peer that answers each command with what `answer` says, and hands over what it heard.
-fn peer(answer: fn(&str) -> &'static str) -> (u16, mpsc::Receiver<String>) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let port = listener.local_addr().expect("bound").port();
-    let (tell, heard) = mpsc::channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let session = converse(&stream, answer);
-            if tell.send(session).is_err() {
-                return;
-            }
-        }
-    });
-    (port, heard)
-}
-
-fn converse(stream: &TcpStream, answer: fn(&str) -> &'static str) -> String {
-    let mut heard = String::new();
-    let say = |text: &str| {
-        let mut stream = stream;
-        let _ = stream.write_all(format!("{text}\r\n").as_bytes()); // the client may be gone
-    };
-    say(answer("CONNECT"));
-    let mut in_data = false;
-    for line in BufReader::new(stream).lines().map_while(Result::ok) {
-        heard.push_str(&line);
-        heard.push('\n');
-        if in_data && line != "." {
-            continue;
-        }
-        in_data = line == "DATA" && answer("DATA").starts_with('3');
-        say(answer(&line));
-        if line == "QUIT" {
-            break;
-        }
-    }
-    heard
-}
-
-fn agreeable(command: &str) -> &'static str {
-    match command.split(' ').next() {
-        Some("CONNECT") => "220 peer.example",
-        Some("DATA") => "354 go",
-        Some("QUIT") => "221 bye",
-        _ => "250 ok",
+fn refusing(line: &str) -> Turn {
+    match line.split(' ').next() {
+        Some("RCPT") => Turn::from("550 no such user here"),
+        _ => Peer::agree(line),
     }
 }
 
-fn refusing(command: &str) -> &'static str {
-    match command.split(' ').next() {
-        Some("RCPT") => "550 no such user here",
-        _ => agreeable(command),
-    }
-}
-
-fn busy(command: &str) -> &'static str {
-    match command.split(' ').next() {
-        Some("RCPT") => "450 come back later",
-        _ => agreeable(command),
+fn busy(line: &str) -> Turn {
+    match line.split(' ').next() {
+        Some("RCPT") => Turn::from("450 come back later"),
+        _ => Peer::agree(line),
     }
 }
 
@@ -78,10 +29,10 @@ const MESSAGE: &str = "From: you@daisychain.example\nTo: friend@elsewhere.exampl
 #[test]
 fn a_message_goes_to_the_host_that_the_routes_name() {
     let host = Host::start();
-    let (port, sessions) = peer(agreeable);
-    routed(&host, port);
+    let peer = Peer::start(Peer::agree);
+    routed(&host, peer.port());
     assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
-    let session = sessions.recv_timeout(std::time::Duration::from_secs(20)).expect("a session");
+    let session = peer.hears(1).concat().replace("\r\n", "\n");
     assert!(session.starts_with("HELO daisychain.example\nMAIL FROM:<"), "{session}");
     assert!(
         session.contains("\nRCPT TO:<friend@elsewhere.example>\nDATA\nReceived: (qmail "),
@@ -114,8 +65,8 @@ fn smtp_sink_takes_mail() {
 #[test]
 fn a_refusal_comes_back_as_a_bounce() {
     let host = Host::start();
-    let (port, _sessions) = peer(refusing);
-    routed(&host, port);
+    let peer = Peer::start(refusing);
+    routed(&host, peer.port());
     assert_eq!(host.send(MESSAGE, &["-f", ADDRESS, "friend@elsewhere.example"]).exit, 0);
     let mail = host.receives(1);
     let bounce = mail.first().expect("one");
@@ -139,17 +90,17 @@ fn a_refusal_comes_back_as_a_bounce() {
 #[test]
 fn a_deferral_stays_in_the_queue_until_it_is_tried_again() {
     let host = Host::start();
-    let (port, _sessions) = peer(busy);
-    routed(&host, port);
+    let peer = Peer::start(busy);
+    routed(&host, peer.port());
     assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
     host.logs(
         "qmail",
         "deferral: 127.0.0.1_does_not_like_recipient./Remote_host_said:_450_come_back_later/",
     );
-    let (port, sessions) = peer(agreeable);
-    routed(&host, port);
+    let peer = Peer::start(Peer::agree);
+    routed(&host, peer.port());
     host.svc("-a", "qmail");
-    assert!(sessions.recv_timeout(std::time::Duration::from_secs(20)).is_ok(), "{}", host.said());
+    assert_eq!(peer.hears(1).len(), 1, "{}", host.said());
     host.drains();
 }
 

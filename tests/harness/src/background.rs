@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::Child;
 
 use tempfile::TempDir;
@@ -22,6 +23,29 @@ pub(crate) fn kill_group(pid: u32) {
     if let Ok(pid) = i32::try_from(pid) {
         let _ = signal::send_group(Pid::from_raw(pid), Signal::SIGKILL); // it may be gone
     }
+}
+
+/// Ends every process whose working directory is `directory` or below, until there is none.
+pub(crate) fn end_inside(directory: &Path) {
+    let own = std::process::id();
+    let inside = || {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        pids.filter(|pid| u32::try_from(*pid) != Ok(own))
+            .filter(|pid| {
+                // One that ends meanwhile, or is not ours, has none to read; a dead one has none either.
+                fs::read_link(format!("/proc/{pid}/cwd"))
+                    .is_ok_and(|working| working.starts_with(directory))
+            })
+            .collect::<Vec<_>>()
+    };
+    let _ = until(|| {
+        let found = inside();
+        for pid in &found {
+            let _ = signal::send(Pid::from_raw(*pid), Signal::SIGKILL); // it may be gone
+        }
+        found.is_empty()
+    });
 }
 
 impl Background {

@@ -1,17 +1,19 @@
-//! Real mail programs, which nobody here wrote: Debian packages unpacked under `$DAISYCHAIN_CLIENTS`.
+//! Real mail programs, which nobody here wrote: Debian packages unpacked under `$DAISYCHAIN_CLIENTS`
+//! (or `target/clients`).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::background::Background;
+use crate::side::fetched;
 use crate::skipped;
 
 /// A client with its arguments, ready to run; `None` (and one line, or a failure in CI) if it is not
 /// here. A client that the machine has anyway will do.
 #[must_use]
 pub fn client<'a>(name: &str, args: impl IntoIterator<Item = &'a str>) -> Option<Command> {
-    let root = std::env::var_os("DAISYCHAIN_CLIENTS").map(PathBuf::from);
-    let unpacked = root.as_deref().and_then(|root| find(root, name));
+    let root = fetched("DAISYCHAIN_CLIENTS", "clients");
+    let unpacked = find(&root, name);
     let installed = || find(Path::new("/"), name);
     let Some(program) = unpacked.clone().or_else(installed) else {
         skipped(name);
@@ -19,7 +21,7 @@ pub fn client<'a>(name: &str, args: impl IntoIterator<Item = &'a str>) -> Option
     };
     let mut command = Command::new(program);
     command.args(args);
-    if let (Some(root), Some(_)) = (root, unpacked) {
+    if unpacked.is_some() {
         surround(&mut command, &root);
     }
     Some(command)

@@ -198,6 +198,17 @@ impl<'a> Command<'a> {
         }
     }
 
+    /// The command as a recording shows it: what is set, what is removed, the words, all escaped.
+    fn shown(&self) -> String {
+        let words = self.env.iter().map(|(name, value)| match value {
+            Some(value) => [name.as_encoded_bytes(), b"=", value.as_encoded_bytes()].concat(),
+            None => [b"-u ", name.as_encoded_bytes()].concat(),
+        });
+        let words = words.chain(self.words.iter().map(|word| word.as_encoded_bytes().to_vec()));
+        let shown = words.map(|word| named(&word, self.side).escape_ascii().to_string());
+        shown.collect::<Vec<_>>().join(" ")
+    }
+
     fn prepared(&self) -> std::process::Command {
         let name = self.words.first().expect("a program");
         let own = self.side.programs().join(name);
@@ -220,6 +231,7 @@ impl<'a> Command<'a> {
         if self.side.which() == Which::Ours {
             command.env("QMAILHOME", self.side.home());
         }
+        self.side.ran(self.shown());
         for (name, value) in &self.env {
             match value {
                 Some(value) => command.env(name, value),

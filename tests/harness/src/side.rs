@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::account;
-use crate::background::Background;
+use crate::background::{self, Background};
 use crate::command::{Command, Run};
 
 /// Whose programs a side runs.
@@ -30,6 +30,7 @@ pub struct Side {
     home: PathBuf,
     directory: TempDir,
     background: RefCell<Vec<Background>>,
+    commands: RefCell<Vec<String>>,
 }
 
 /// The folder with our programs: `$DAISYCHAIN_COMMAND`, or the folder of the build that the running
@@ -52,20 +53,24 @@ impl Side {
     /// The originals in Debian's packages, if they have been unpacked.
     #[must_use]
     pub fn debian() -> Option<Side> {
-        let folder = PathBuf::from(std::env::var_os("DAISYCHAIN_ORIGINALS")?).join("usr/bin");
+        let folder = fetched("DAISYCHAIN_ORIGINALS", "originals").join("usr/bin");
         folder.is_dir().then(|| Side::new(Which::Debian, folder, None))
     }
 
     /// Debian's IPv6 edition of ucspi-tcp, if it has been unpacked.
     #[must_use]
     pub fn debian_v6() -> Option<Side> {
-        let folder = PathBuf::from(std::env::var_os("DAISYCHAIN_ORIGINALS_V6")?).join("usr/bin");
+        let folder = fetched("DAISYCHAIN_ORIGINALS_V6", "originals-v6").join("usr/bin");
         folder.is_dir().then(|| Side::new(Which::Debian, folder, None))
     }
 
-    /// A built notqmail, if it is to be recorded. Its control files, users and aliases are emptied.
+    /// A built notqmail, if it is to be recorded. Its control files, users, aliases and queue are
+    /// emptied.
     pub(crate) fn recording() -> Option<Side> {
         let home = PathBuf::from(std::env::var_os("DAISYCHAIN_RECORD")?);
+        for area in ["pid", "mess", "intd", "todo", "info", "local", "remote", "bounce"] {
+            empty(&home.join("queue").join(area));
+        }
         for folder in ["control", "users", "alias"] {
             for entry in fs::read_dir(home.join(folder)).expect("a notqmail home").flatten() {
                 fs::remove_file(entry.path()).expect("a file of the notqmail home");
@@ -87,7 +92,8 @@ impl Side {
             std::os::unix::fs::symlink(&programs, home.join("bin")).expect("a link");
             home
         });
-        Side { which, programs, home, directory, background: RefCell::default() }
+        let (background, commands) = (RefCell::default(), RefCell::default());
+        Side { which, programs, home, directory, background, commands }
     }
 
     /// Whose programs these are.
@@ -185,8 +191,45 @@ impl Side {
         self.background.borrow_mut().push(background);
     }
 
+    /// Ends what is kept, and every other process that works in the case's directory: also one that has
+    /// left its process group, or whose parent has gone.
     pub(crate) fn end_background(&self) {
         self.background.borrow_mut().clear();
+        background::end_inside(self.directory.path());
+    }
+
+    /// Remembers a command, for the recording.
+    pub(crate) fn ran(&self, command: String) {
+        self.commands.borrow_mut().push(command);
+    }
+
+    /// The commands so far.
+    pub(crate) fn commands(&self) -> Vec<String> {
+        self.commands.borrow().clone()
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        self.end_background();
+    }
+}
+
+/// The folder that `variable` names, or else the one that `tests/run` has unpacked packages into.
+pub(crate) fn fetched(variable: &str, folder: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").join(folder),
+        PathBuf::from,
+    )
+}
+
+/// Removes the files of a directory and of those in it.
+fn empty(directory: &Path) {
+    for entry in fs::read_dir(directory).expect("a queue").flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => empty(&entry.path()),
+            _ => fs::remove_file(entry.path()).expect("a file of the queue"),
+        }
     }
 }
 
