@@ -11,7 +11,7 @@ pub fn root() -> PathBuf {
 }
 
 /// The packages, and the crates of programs inside them.
-const PACKAGES: [&str; 4] = ["daemontools", "qmail", "qmail/queue", "ucspi-tcp"];
+pub const PACKAGES: [&str; 4] = ["daemontools", "qmail", "qmail/queue", "ucspi-tcp"];
 
 /// A program or script.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +68,21 @@ pub fn sources() -> Vec<PathBuf> {
     for folder in ["lib", "daemontools", "qmail", "ucspi-tcp", "tests"] {
         collect(&root().join(folder), &mut found);
     }
+    found.retain(|path| path.extension().is_some_and(|ending| ending == "rs"));
+    found.sort();
+    found
+}
+
+/// The sources in other languages: shell scripts by their first line, Python and C by their names.
+pub fn scripts() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in [".ci", "daemontools", "package", "qmail", "ucspi-tcp", "tests"] {
+        collect(&root().join(folder), &mut found);
+    }
+    found.retain(|path| match path.extension() {
+        Some(ending) => ending == "py" || ending == "c" || ending == "sh",
+        None => fs::read(path).is_ok_and(|text| text.starts_with(b"#!")),
+    });
     found.sort();
     found
 }
@@ -75,9 +90,11 @@ pub fn sources() -> Vec<PathBuf> {
 fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
-        if path.is_dir() && !path.ends_with("target") {
+        let is_built =
+            ["target", "recorded", "__pycache__"].iter().any(|name| path.ends_with(name));
+        if path.is_dir() && !is_built {
             collect(&path, found);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
+        } else if path.is_file() {
             found.push(path);
         }
     }

@@ -49,17 +49,19 @@ fn every_program_and_page_is_installed_and_nothing_else() {
         };
         let there: BTreeSet<String> =
             programs().into_iter().filter(|p| p.package == package).map(|p| p.name).collect();
-        for name in there.symmetric_difference(&listed("bin:")) {
-            wrong.push(format!("package/files/{package}: {name} is in the tree or the list alone"));
-        }
         let pages = pages(package);
         let page =
             |path: &String| path.rsplit('/').next()?.rsplit_once('.').map(|(n, _)| n.to_owned());
-        let listed: BTreeSet<String> = listed("man:").iter().filter_map(page).collect();
-        for name in pages.symmetric_difference(&listed) {
-            wrong.push(format!(
-                "package/files/{package}: page {name} is in the tree or the list alone"
-            ));
+        let listed_pages = listed("man:").iter().filter_map(page).collect();
+        for (what, there, listed) in
+            [("program", there, listed("bin:")), ("page", pages, listed_pages)]
+        {
+            for name in there.difference(&listed) {
+                wrong.push(format!("package/files/{package}: {what} {name} is not listed"));
+            }
+            for name in listed.difference(&there) {
+                wrong.push(format!("package/files/{package}: {what} {name} is not there"));
+            }
         }
     }
     none(wrong);

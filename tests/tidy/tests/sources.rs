@@ -3,18 +3,26 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use tidy::{files, none, relative, root, sources};
+use tidy::{none, relative, root, scripts, sources};
 
 /// No file is longer: who reads it should see all of it.
-const LINES: usize = 420;
+const LINES: usize = 400;
+/// Files that may be, and why.
+const LONG: [(&str, &str); 1] =
+    [("tests/bench/mail/mailbench.py", "the measuring program as it was given to the project")];
 
 #[test]
 fn no_source_file_is_long() {
     let mut wrong = Vec::new();
-    for path in sources() {
+    for path in sources().into_iter().chain(scripts()) {
+        let name = relative(&path).display().to_string();
         let lines = fs::read_to_string(&path).unwrap_or_default().lines().count();
-        if lines > LINES {
-            wrong.push(format!("{}: {lines} lines", relative(&path).display()));
+        let is_allowed = LONG.iter().any(|(allowed, _)| *allowed == name);
+        if lines > LINES && !is_allowed {
+            wrong.push(format!("{name}: {lines} lines"));
+        }
+        if lines <= LINES && is_allowed {
+            wrong.push(format!("{name}: no longer long; take it off the list"));
         }
     }
     none(wrong);
@@ -105,31 +113,4 @@ fn the_queue_crate_depends_on_nothing_but_unix_prog_and_wire() {
     let names: BTreeSet<&str> =
         section.lines().filter_map(|line| line.split_once('.').map(|(name, _)| name)).collect();
     assert_eq!(names, BTreeSet::from(["prog", "unix", "wire"]));
-}
-
-#[test]
-fn files_that_documents_name_exist() {
-    let mut wrong = Vec::new();
-    let mut documents = files(&root().join("doc"));
-    documents.extend(["README.md", "CONTRIBUTING.md", "CHANGES.md"].map(|name| root().join(name)));
-    for path in documents {
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        for piece in text.split('`').skip(1).step_by(2) {
-            let is_pattern = ["NAME", "PACKAGE"].iter().any(|word| piece.contains(word));
-            let is_path = !is_pattern
-                && piece.contains('/')
-                && ["lib/", "doc/", "tests/", "package/", "qmail/", "daemontools/", "ucspi-tcp/"]
-                    .iter()
-                    .any(|start| piece.starts_with(start))
-                && piece
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_./@".contains(&byte));
-            let exists =
-                root().join(piece).exists() || root().join(piece).with_extension("rs").exists();
-            if is_path && !exists {
-                wrong.push(format!("{}: {piece}", relative(&path).display()));
-            }
-        }
-    }
-    none(wrong);
 }
