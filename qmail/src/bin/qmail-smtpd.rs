@@ -69,7 +69,10 @@ fn run(_: Args) -> Exit {
     ended.unwrap_or_else(|error| {
         if error.kind() == io::ErrorKind::TimedOut {
             complain(log.line(b"timeout"), None);
-            let _ = abort(replies::TIMEOUT, &mut client); // it ends in any case
+            // A client that does not read what was said is not told more.
+            if client.output().is_empty() {
+                let _ = abort(replies::TIMEOUT, &mut client); // it ends in any case
+            }
         }
         LOST
     })

@@ -139,6 +139,18 @@ fn what_comes_before_354_is_not_believed() {
 }
 
 #[test]
+fn a_client_that_does_not_read_is_left() {
+    let side = Side::ours();
+    side.control("me", "mail.test\n");
+    side.control("timeoutsmtpd", "1\n");
+    side.write("commands", "NOOP\r\n".repeat(100_000));
+    let script = "mkfifo out; exec 3<>out; qmail-smtpd < commands > out; echo $?";
+    let run = side.run(["sh", "-c", script]);
+    assert_eq!(text(&run.stdout), "1\n");
+    assert!(text(&run.stderr).ends_with(": timeout\n"), "{}", text(&run.stderr));
+}
+
+#[test]
 fn zero_bytes_are_no_addresses_and_no_verbs() {
     let turns = [
         "NOOP\0\r\n",
