@@ -1,8 +1,10 @@
 //! TCP servers and clients by the UCSPI: the cores of the programs in `src/bin`.
 
 pub mod connection;
+pub mod crlf;
 pub mod ports;
 pub mod rbl;
+pub mod relay;
 pub mod rules;
 pub mod server;
 pub mod slots;

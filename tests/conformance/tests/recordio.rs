@@ -3,7 +3,8 @@
 use harness::{Case, Run, Side, case, until};
 use unix::signal::Signal;
 
-/// Lines of the log with `PID` for the number, and the directions apart: their order is up to time.
+/// Lines of the log with `PID` for the number, behind those of the program itself, and the directions
+/// apart: their order is up to time.
 fn apart(text: &str) -> String {
     let mut lines: Vec<String> = text
         .split_inclusive("\\n")
@@ -14,7 +15,7 @@ fn apart(text: &str) -> String {
             _ => line.to_owned(),
         })
         .collect();
-    lines.sort_by_key(|line| line.starts_with("PID > "));
+    lines.sort_by_key(|line| (line.starts_with("PID > "), line.starts_with("PID ")));
     lines.concat()
 }
 
