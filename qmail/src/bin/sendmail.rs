@@ -13,7 +13,7 @@ const SENDMAIL: Program = Program::new("sendmail", SYNOPSIS);
 
 /// Options of the original sendmail whose meaning qmail has anyway or has no use for. Those with a
 /// value are what today's clients give: header limits, DSN wishes, configuration files.
-const LETTERS: &[u8] = b"vimte:f:F:p:o:B:xb:r:N:O:R:V:L:C:h:X:nUGEJ";
+const LETTERS: &[u8] = b"vimte:f:F:p:o:B:xb:r:N:O:R:V:L:C:h:X:nUGEJI";
 
 fn main() -> ExitCode {
     prog::main(SENDMAIL, run)
@@ -31,6 +31,7 @@ fn run(mut args: Args) -> Result<Chain, Fatal> {
             (b'b', [b'p', ..]) => return Ok(list_queue()),
             (b'b', [b's', ..]) => return Ok(speak_smtp()),
             (b'b', [b'm', ..]) => {}
+            (b'b', [b'i', ..]) | (b'I', _) => return Err(no_aliases()),
             (b'b', _) => return Err(args.usage()),
             (b'E' | b'J', _) => args.end_cluster(), // Sony NEWS-OS: an optional value, attached
             _ => {}
@@ -38,9 +39,7 @@ fn run(mut args: Args) -> Result<Chain, Fatal> {
     }
     match args.name().as_bytes() {
         b"mailq" => return Ok(list_queue()),
-        b"newaliases" => {
-            return Err(Fatal::hard("please use fastforward/newaliases instead"));
-        }
+        b"newaliases" => return Err(no_aliases()),
         _ => {}
     }
 
@@ -66,6 +65,11 @@ fn in_home(program: &str) -> Chain {
     let mut next = Chain::new([program]);
     next.directory(Home::find().path);
     next
+}
+
+/// An alias database is not qmail's.
+fn no_aliases() -> Fatal {
+    Fatal::hard("please use fastforward/newaliases instead")
 }
 
 fn list_queue() -> Chain {
