@@ -211,14 +211,12 @@ impl<'a> Command<'a> {
 
     fn prepared(&self) -> std::process::Command {
         let name = self.words.first().expect("a program");
-        let own = self.side.programs().join(name);
-        let is_own = !name.as_encoded_bytes().contains(&b'/') && own.is_file();
-        let own = if is_own && self.user.is_some() {
-            self.side.program(&name.to_string_lossy())
-        } else {
-            own
-        };
-        let mut command = std::process::Command::new(if is_own { own.as_os_str() } else { name });
+        let own = self.side.own(name).map(|own| match self.user {
+            Some(_) => self.side.program(&name.to_string_lossy()),
+            None => own,
+        });
+        let program = own.as_ref().map_or(name.as_os_str(), |own| own.as_os_str());
+        let mut command = std::process::Command::new(program);
         if let Some(user) = &self.user {
             account::give_away(&self.side.path(), user);
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw());

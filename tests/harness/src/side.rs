@@ -1,7 +1,9 @@
 //! One side of a case: where its programs are, and the directory it works in.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -130,7 +132,21 @@ impl Side {
     /// run as root.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
-        account::reachable(&self.programs.join(name), &self.directory.path().join("programs"))
+        let path = self.own(name.as_ref()).unwrap_or_else(|| self.programs.join(name));
+        account::reachable(&path, &self.directory.path().join("programs"))
+    }
+
+    /// Where a program or script of this side is. A build has no folder with our scripts in it: they
+    /// lie in the packages.
+    pub(crate) fn own(&self, name: &OsStr) -> Option<PathBuf> {
+        if name.as_bytes().contains(&b'/') {
+            return None;
+        }
+        let script = |package| checkout().join(package).join("scripts").join(name);
+        let packages: &[&str] =
+            if self.is_ours() { &["daemontools", "qmail", "ucspi-tcp"] } else { &[] };
+        let mut paths = [self.programs.join(name)].into_iter().chain(packages.iter().map(script));
+        paths.find(|path| path.is_file())
     }
 
     /// Writes a file of the case, and the directories above it.
@@ -215,12 +231,14 @@ impl Drop for Side {
     }
 }
 
+fn checkout() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("tests/harness is two levels down")
+}
+
 /// The folder that `variable` names, or else the one that `tests/run` has unpacked packages into.
 pub(crate) fn fetched(variable: &str, folder: &str) -> PathBuf {
-    std::env::var_os(variable).map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").join(folder),
-        PathBuf::from,
-    )
+    std::env::var_os(variable).map_or_else(|| checkout().join("target").join(folder), PathBuf::from)
 }
 
 /// Removes the files of a directory and of those in it.
