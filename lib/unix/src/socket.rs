@@ -44,22 +44,57 @@ pub fn accept(listener: &impl AsFd) -> io::Result<(OwnedFd, SocketAddr)> {
     Ok((socket.into(), inet(&address)?))
 }
 
+/// The steps of [`connect_in_steps`], each with an error message of its own in tcpclient.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// socket(2).
+    Create(io::Error),
+    /// bind(2).
+    Bind(io::Error),
+    /// connect(2), or its limit, which is `ETIMEDOUT`.
+    Connect(io::Error),
+}
+
+impl From<ConnectError> for io::Error {
+    fn from(error: ConnectError) -> io::Error {
+        let (ConnectError::Create(error)
+        | ConnectError::Bind(error)
+        | ConnectError::Connect(error)) = error;
+        error
+    }
+}
+
 /// Connects to `address`, from `local` if given, within `limit`. The socket is blocking.
 pub fn connect(
     address: SocketAddr,
     local: Option<SocketAddr>,
     limit: Duration,
 ) -> io::Result<OwnedFd> {
+    Ok(connect_in_steps(address, local, limit)?)
+}
+
+/// As [`connect`], for callers that need to know what failed.
+pub fn connect_in_steps(
+    address: SocketAddr,
+    local: Option<SocketAddr>,
+    limit: Duration,
+) -> Result<OwnedFd, ConnectError> {
     let deadline = Instant::now() + limit;
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
+        .map_err(ConnectError::Create)?;
     if let Some(local) = local {
-        socket.bind(&local.into())?;
+        socket.bind(&local.into()).map_err(ConnectError::Bind)?;
     }
+    finish_connect(&socket, address, deadline).map_err(ConnectError::Connect)?;
+    Ok(socket.into())
+}
+
+fn finish_connect(socket: &Socket, address: SocketAddr, deadline: Instant) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     match socket.connect(&address.into()) {
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
-            if !poll::until(&socket, true, Some(deadline))? {
-                return Err(io::ErrorKind::TimedOut.into());
+            if !poll::until(socket, true, Some(deadline))? {
+                return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
             }
             if let Some(error) = socket.take_error()? {
                 return Err(error);
@@ -67,8 +102,7 @@ pub fn connect(
         }
         other => other?,
     }
-    socket.set_nonblocking(false)?;
-    Ok(socket.into())
+    socket.set_nonblocking(false)
 }
 
 /// Begins to connect to `address` and does not wait. The socket is non-blocking; once it is
