@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use wire::{ip, text};
+use wire::{decimal, ip, text};
 
 use crate::resolver::{Error, Resolver};
 
@@ -16,7 +16,7 @@ use crate::resolver::{Error, Resolver};
 /// a file; else by the domains of `$LOCALDOMAIN`; else by those of the `search` or `domain` line
 /// of /etc/resolv.conf; else by the domain of this host's own name.
 pub fn addresses(resolver: &Resolver, name: &[u8]) -> Result<Vec<IpAddr>, Error> {
-    if let Some(address) = ip::parse(name).or_else(|| ip::parse_literal(name)) {
+    if let Some(address) = literal(name) {
         return Ok(vec![address]);
     }
     let listed = listed(&read("/etc/hosts"), name);
@@ -32,6 +32,23 @@ pub fn addresses(resolver: &Resolver, name: &[u8]) -> Result<Vec<IpAddr>, Error>
         }
     }
     last
+}
+
+/// The address that `name` is. It may stand in brackets, and IPv4 may have leading zeros, which mean
+/// nothing: `[127.000.000.001]`, as the originals read it.
+fn literal(name: &[u8]) -> Option<IpAddr> {
+    let inner = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]"));
+    let text = inner.unwrap_or(name);
+    ip::parse(text).or_else(|| padded(text)).or_else(|| ip::parse_literal(name))
+}
+
+fn padded(text: &[u8]) -> Option<IpAddr> {
+    let mut octets = [0; 4];
+    let mut parts = text.split(|&byte| byte == b'.');
+    for octet in &mut octets {
+        *octet = u8::try_from(decimal::parse(parts.next()?)?).ok()?;
+    }
+    parts.next().is_none().then(|| octets.into())
 }
 
 fn read(path: impl AsRef<Path>) -> Vec<u8> {
@@ -123,6 +140,21 @@ mod tests {
     fn shown(name: &str, rules: &str) -> Vec<String> {
         let found = candidates(name.as_bytes(), rules.as_bytes());
         found.into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_address_may_have_brackets_and_zeros() {
+        let shown = |name: &str| literal(name.as_bytes()).map(|address| address.to_string());
+        for name in ["127.0.0.1", "[127.0.0.1]", "127.000.000.001", "[0127.00.0.01]"] {
+            assert_eq!(shown(name).unwrap(), "127.0.0.1", "{name}");
+        }
+        for name in ["::1", "[::1]", "[IPv6:::1]"] {
+            assert_eq!(shown(name).unwrap(), "::1", "{name}");
+        }
+        for name in ["127.0.1", "127.0.0.256", "127.0.0.1.", "127.0.0.1]", "[127.0.0.1", "1", "[]"]
+        {
+            assert_eq!(shown(name), None, "{name}");
+        }
     }
 
     #[test]
