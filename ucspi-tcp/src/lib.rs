@@ -1,7 +1,9 @@
 //! TCP servers and clients by the UCSPI: the cores of the programs in `src/bin`.
 
+pub mod ask;
 pub mod connection;
 pub mod crlf;
+pub mod hosts;
 pub mod ports;
 pub mod rbl;
 pub mod relay;

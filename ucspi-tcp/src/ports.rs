@@ -1,5 +1,6 @@
 //! Ports by number or name.
 
+use prog::Fatal;
 use wire::{decimal, text};
 
 /// What is wrong with a port.
@@ -19,6 +20,18 @@ pub fn parse(port: &[u8], services: impl FnOnce() -> Vec<u8>) -> Result<u16, Wro
         return number.ok_or(Wrong::OutOfRange);
     }
     named(&services(), port).ok_or(Wrong::Unknown)
+}
+
+/// The TCP port that an argument names; else why that is none.
+pub fn figure_out(port: &[u8]) -> Result<u16, Fatal> {
+    let services = || std::fs::read("/etc/services").unwrap_or_default();
+    parse(port, services).map_err(|wrong| {
+        let what = ("unable to figure out port number for ", port);
+        match wrong {
+            Wrong::OutOfRange => Fatal::hard(what),
+            Wrong::Unknown => Fatal::soft(what),
+        }
+    })
 }
 
 /// The port of a TCP service in services(5): `NAME PORT/tcp ALIASES`.

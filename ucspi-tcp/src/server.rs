@@ -1,6 +1,5 @@
 //! tcpserver's edges: its options, its start, and what happens to one connection.
 
-mod ask;
 pub mod options;
 mod serve;
 pub mod start;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use prog::{Args, Exit, Fatal, OrFatal, Program};
+use ucspi_tcp::ports;
 use ucspi_tcp::server::options::Verbosity;
 use ucspi_tcp::server::start::{self, Identity, Listener};
 use ucspi_tcp::server::{Options, Server};
@@ -29,7 +30,7 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
 }
 
 fn serve(options: Options) -> Result<Exit, Fatal> {
-    let port = start::port(&options)?;
+    let port = ports::figure_out(&options.port)?;
     let held = Held::new(&[Signal::SIGCHLD]).or_fatal("unable to catch signals")?;
     signal::exit_on(Signal::SIGTERM, 0).or_fatal("unable to catch signals")?;
     signal::ignore(Signal::SIGPIPE).or_fatal("unable to catch signals")?;

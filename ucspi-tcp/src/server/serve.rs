@@ -2,7 +2,7 @@
 //!
 //! If nobody else need be asked, the program is started without copying the server, and who is
 //! refused costs no process at all. A child of our own is made only where names or ident are to be
-//! looked up, which may take long: see [`super::ask`].
+//! looked up, which may take long: see [`crate::ask`].
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -17,6 +17,7 @@ use unix::socket;
 
 use super::Server;
 use super::start::Listener;
+use crate::ask::{self, Wanted};
 use crate::connection::Connection;
 use crate::rules::{self, Item, Match, Peer};
 
@@ -155,7 +156,13 @@ impl Server {
         self.set_up(socket);
         self.send_banner(socket)?;
         let mut connection = self.connection(listener, socket, remote)?;
-        super::ask::ask(&self.options, &mut connection);
+        let options = &self.options;
+        let wanted = Wanted {
+            name: options.asks_name,
+            is_paranoid: options.is_paranoid,
+            user: options.asks_ident.then_some(options.timeout),
+        };
+        ask::ask(wanted, &mut connection);
         self.decide(&connection, own)?;
         Ok(connection)
     }
@@ -175,11 +182,7 @@ impl Server {
         })?;
         let mut connection = Connection::new(local, remote, self.options.as_ipv6);
         connection.local_host.clone_from(&self.options.local_host);
-        if let SocketAddr::V6(six) = remote
-            && six.scope_id() != 0
-        {
-            connection.interface = socket::interface_name(six.scope_id()).ok();
-        }
+        connection.interface = ask::interface(remote);
         Ok(connection)
     }
 

@@ -4,8 +4,6 @@ use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::OwnedFd;
 
-use lookup::hosts;
-use lookup::resolver::{Error, Resolver};
 use prog::{Fatal, OrFatal};
 use unix::errno::{self, Errno};
 use unix::socket::{self, ListenError};
@@ -13,7 +11,7 @@ use unix::user::{self, User};
 use unix::{Gid, Uid, fd, process};
 
 use super::options::Options;
-use crate::ports::{self, Wrong};
+use crate::hosts;
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -22,18 +20,6 @@ pub struct Listener {
     pub socket: OwnedFd,
     /// Its address; that of a connection too, unless it is unspecified.
     pub address: SocketAddr,
-}
-
-/// The port that the arguments name.
-pub fn port(options: &Options) -> Result<u16, Fatal> {
-    let services = || std::fs::read("/etc/services").unwrap_or_default();
-    ports::parse(&options.port, services).map_err(|wrong| {
-        let what = ("unable to figure out port number for ", &options.port);
-        match wrong {
-            Wrong::OutOfRange => Fatal::hard(what),
-            Wrong::Unknown => Fatal::soft(what),
-        }
-    })
 }
 
 /// Listens at every address of the host: usually one.
@@ -101,35 +87,7 @@ fn addresses(options: &Options) -> Result<Vec<IpAddr>, Fatal> {
     if host.is_empty() || host == b"0" {
         return Ok(vec![any]);
     }
-    let mut found = match hosts::addresses(&Resolver::of_process(), host) {
-        Ok(found) => found,
-        Err(Error::NoData | Error::NoName) => Vec::new(),
-        Err(error) => {
-            let what = ("temporarily unable to figure out IP address for ", host);
-            return Err(Fatal::because(what, error.errno()));
-        }
-    };
-    for address in &mut found {
-        *address = wire::ip::unmapped(*address);
-    }
-    if options.only_ipv4 {
-        found.retain(|address| address.is_ipv4() || address.is_unspecified());
-        for address in found.iter_mut().filter(|address| address.is_unspecified()) {
-            *address = any;
-        }
-    }
-    // The same address may be listed twice, and can be listened at once.
-    let mut seen = Vec::new();
-    found.retain(|address| {
-        !seen.contains(address) && {
-            seen.push(*address);
-            true
-        }
-    });
-    if found.is_empty() {
-        return Err(Fatal::soft(("no IP address for ", host)));
-    }
-    Ok(found)
+    hosts::addresses(host, options.only_ipv4)
 }
 
 /// Whom to become.
