@@ -27,6 +27,9 @@ pub trait Disk {
     /// Creates a file that must not exist, for writing; mode 0644 less the umask.
     fn create(&mut self, name: &Name) -> Result<Self::File, Self::Error>;
 
+    /// Opens a file for adding to its end, created with mode 0600 less the umask if it is not there.
+    fn append(&mut self, name: &Name) -> Result<Self::File, Self::Error>;
+
     /// The file's inode number.
     fn number(&mut self, file: &Self::File) -> Result<MessageId, Self::Error>;
 
@@ -96,6 +99,10 @@ impl Disk for Queue {
 
     fn create(&mut self, name: &Name) -> io::Result<File> {
         self.dir.create_new(name.as_path(), 0o644)
+    }
+
+    fn append(&mut self, name: &Name) -> io::Result<File> {
+        self.dir.open_append(name.as_path(), 0o600)
     }
 
     fn number(&mut self, file: &File) -> io::Result<MessageId> {

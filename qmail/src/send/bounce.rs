@@ -1,5 +1,7 @@
 //! Bounce and double-bounce text, in the QSBMF format.
 
+use queue::disk::Disk;
+use queue::path::{Area, MessageId};
 use wire::{date, decimal};
 
 use crate::addr::quote;
@@ -42,6 +44,16 @@ pub fn paragraph(recipient: &[u8], report: &[u8]) -> Vec<u8> {
     }
     text.push(b'\n');
     text
+}
+
+/// Adds a recipient's part to a message's bounce, for good: when the recipient is marked as done,
+/// nothing else knows of the failure any more.
+pub fn append<D: Disk>(disk: &mut D, id: MessageId, paragraph: &[u8]) -> Result<(), D::Error> {
+    let name = Area::Bounce.of(id);
+    let mut file = disk.append(&name)?;
+    disk.sync_directory(&name.parent())?;
+    disk.write(&mut file, paragraph)?;
+    disk.sync(&file)
 }
 
 /// A bounce that is to be sent.

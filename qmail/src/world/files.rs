@@ -9,7 +9,7 @@ use queue::disk::Disk;
 use queue::path::{Area, MessageId};
 use queue::record::{Reader, Record};
 use queue::{sweep, walk};
-use unix::{clock, file};
+use unix::clock;
 
 use super::{PAUSE, World};
 use crate::send::Channel;
@@ -96,8 +96,7 @@ impl World {
         removed
     }
 
-    /// Adds to a message's bounce, for good, and however long it takes: when the recipient is marked,
-    /// nothing else knows of the failure any more.
+    /// Adds to a message's bounce, however long it takes.
     pub(super) fn complain(
         &mut self,
         id: MessageId,
@@ -107,26 +106,16 @@ impl World {
     ) {
         let recipient = self.settings.routes.without_prepend(channel, recipient);
         let paragraph = bounce::paragraph(recipient, report);
-        while self.append_to_bounce(id, &paragraph).is_err() {
+        let path = self.path(Area::Bounce.of(id));
+        let before = std::fs::metadata(&path).map_or(0, |file| file.len());
+        while bounce::append(&mut self.queue, id, &paragraph).is_err() {
+            // What was written of it goes away, or it would be there twice.
+            let file = OpenOptions::new().write(true).open(&path);
+            let _ = file.and_then(|file| file.set_len(before)); // twice is better than not at all
             self.log.alert("unable to append to bounce message; HELP! sleeping...");
             self.write_log();
             clock::sleep(PAUSE);
         }
-    }
-
-    /// Appends `text` whole or not at all.
-    fn append_to_bounce(&mut self, id: MessageId, text: &[u8]) -> io::Result<()> {
-        let name = Area::Bounce.of(id);
-        let mut file = file::open_append(&self.path(name))?;
-        let before = file.metadata()?.len();
-        if before == 0 {
-            self.queue.sync_directory(&name.parent())?;
-        }
-        let written = file.write_all(text).and_then(|()| file.sync_all());
-        if written.is_err() {
-            file.set_len(before)?;
-        }
-        written
     }
 
     /// Notes when a message is due.

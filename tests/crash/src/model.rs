@@ -149,6 +149,14 @@ impl Disk for Model {
         Ok(File(inode))
     }
 
+    fn append(&mut self, name: &Name) -> Result<File, Cut> {
+        if self.inode(name).is_none() {
+            return self.create(name);
+        }
+        self.call()?;
+        self.inode(name).map(File).ok_or(Cut)
+    }
+
     fn number(&mut self, file: &File) -> Result<MessageId, Cut> {
         self.call()?;
         Ok(MessageId(file.0))

@@ -1,9 +1,8 @@
 //! What goes wrong.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File};
 
-use harness::{Side, skipped_for};
+use harness::Side;
 use unix::signal::Signal;
 
 use super::daemon::Daemon;
@@ -331,63 +330,23 @@ fn a_bounce_that_cannot_be_queued_waits() {
     }
 }
 
-/// Whether a message is noticed once the trigger is pulled.
-fn delivers(daemon: &mut Daemon<'_>) {
-    daemon.put(30, "u7|p99|Fa@b|Tjoe@mail.test|");
-    daemon.pull();
-    daemon.clean();
-    daemon.command("local");
-    daemon.report("local", 0, "Kok\n");
-    daemon.clean();
-    assert_eq!(daemon.leave().exit, 0);
-}
-
 #[test]
-fn a_trigger_that_is_no_use_is_mended() {
-    for (is_there, expected) in [
-        (false, "trigger: lock/trigger was missing; made it\n"),
-        (true, "trigger: lock/trigger was no fifo; replaced it\n"),
-    ] {
-        let side = Side::ours();
-        let mut daemon = Daemon::new(&side);
-        fs::remove_file(daemon.queue("lock/trigger")).unwrap();
-        if is_there {
-            daemon.file("lock/trigger", "");
-        }
-        daemon.begin();
-        daemon.logs(expected);
-        delivers(&mut daemon);
-    }
-}
-
-#[test]
-fn a_trigger_that_not_everybody_may_pull_is_mended() {
+fn a_bounce_s_queue_program_has_no_pipe_of_ours() {
     let side = Side::ours();
     let mut daemon = Daemon::new(&side);
-    let trigger = daemon.queue("lock/trigger");
-    fs::set_permissions(&trigger, Permissions::from_mode(0o600)).unwrap();
-    daemon.begin();
-    daemon.logs("trigger: lock/trigger was not for everybody to write to; mended\n");
-    assert_eq!(fs::metadata(trigger).unwrap().permissions().mode() & 0o777, 0o622);
-    delivers(&mut daemon);
-}
-
-#[test]
-fn a_trigger_that_cannot_be_mended_is_told() {
-    if unix::Uid::current().is_root() {
-        skipped_for("root may write to every directory");
-        return;
-    }
-    let side = Side::ours();
-    let mut daemon = Daemon::new(&side);
-    let lock = daemon.queue("lock");
-    fs::remove_file(daemon.queue("lock/trigger")).unwrap();
-    fs::set_permissions(&lock, Permissions::from_mode(0o500)).unwrap();
-    daemon.begin();
-    daemon.logs(
-        "trigger: unable to watch lock/trigger: file does not exist; looking for new mail every \
-         30 seconds\n",
+    side.script(
+        "show",
+        "#!/bin/sh\ncat >/dev/null; cat <&1 >/dev/null; readlink /proc/$$/fd/* > ${0%/*}/open; exit 0\n",
     );
-    fs::set_permissions(&lock, Permissions::from_mode(0o700)).unwrap();
+    daemon.put_preprocessed(30, 10, "a@b", "local", "Tx@mail.test|");
+    daemon.start_with(100, "show", &[]);
+    daemon.command("local");
+    daemon.report("local", 0, "Dno\n");
+    daemon.clean();
     assert_eq!(daemon.leave().exit, 0);
+    let open = String::from_utf8(side.read("open")).unwrap();
+    assert!(open.contains("pipe:"), "{open}");
+    for fifo in ["to-local", "from-local", "to-remote", "from-remote", "to-clean", "from-clean"] {
+        assert!(!open.contains(fifo), "{open}");
+    }
 }
