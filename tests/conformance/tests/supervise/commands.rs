@@ -31,6 +31,7 @@ fn signals_reach_a_service_that_is_up() {
         let old = comes_up(side, "sv", 0);
         svc(side, "-t", "sv");
         let old = comes_up(side, "sv", old);
+        holds(side, "sv/log", "TERM\nup\n"); // killed before it speaks, it would not be heard
         svc(side, "-k", "sv");
         comes_up(side, "sv", old);
         holds(side, "sv/log", "TERM\nup\nup\n");
