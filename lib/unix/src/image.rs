@@ -161,13 +161,15 @@ impl<'a> Ready<'a> {
                 .map_err(group)?;
         }
         if let Some(gid) = self.image.gid {
+            some_id(gid).map_err(group)?;
             // SAFETY: a system call without pointers.
             system(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) }).map_err(group)?;
         }
         if let Some(uid) = self.image.uid {
+            let user = |errno| Failure { step: Step::User, errno };
+            some_id(uid).map_err(user)?;
             // SAFETY: a system call without pointers.
-            system(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) })
-                .map_err(|errno| Failure { step: Step::User, errno })?;
+            system(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) }).map_err(user)?;
         }
         Ok(())
     }
@@ -227,6 +229,11 @@ impl<'a> Ready<'a> {
         unsafe { libc::execve(path.as_ptr(), self.argv.as_ptr(), self.environment.as_ptr()) };
         Errno::last()
     }
+}
+
+/// Refuses the number that to the kernel means "as it is": whoever became it would stay root.
+pub(crate) fn some_id(number: u32) -> Result<(), Errno> {
+    if number == u32::MAX { Err(Errno::EINVAL) } else { Ok(()) }
 }
 
 fn check(result: libc::c_int) -> Result<(), Errno> {

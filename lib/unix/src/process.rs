@@ -5,7 +5,7 @@ use std::io;
 use std::mem::MaybeUninit;
 
 use crate::errno::Errno;
-use crate::image::{Failure, Image, Ready};
+use crate::image::{Failure, Image, Ready, some_id};
 use crate::{Gid, Pid, Uid};
 
 /// How a child ended: the 16 bits of wait(2).
@@ -214,12 +214,14 @@ pub fn id() -> Pid {
 
 /// Becomes `gid` for good, with it as the only supplementary group.
 pub fn become_group(gid: Gid) -> io::Result<()> {
+    some_id(gid.as_raw())?;
     nix::unistd::setgroups(&[gid])?;
     Ok(nix::unistd::setresgid(gid, gid, gid)?)
 }
 
 /// Becomes `uid` for good; groups stay as they are.
 pub fn become_uid(uid: Uid) -> io::Result<()> {
+    some_id(uid.as_raw())?;
     Ok(nix::unistd::setresuid(uid, uid, uid)?)
 }
 
@@ -299,6 +301,17 @@ mod tests {
         let error = spawn(&image(&["no such program"])).unwrap_err();
         let failure = Failure { step: Step::Exec, errno: Errno::ENOENT };
         assert_eq!(error, SpawnError::Enter(failure));
+    }
+
+    #[test]
+    fn nobody_becomes_the_number_that_changes_nothing() {
+        let invalid = |step| SpawnError::Enter(Failure { step, errno: Errno::EINVAL });
+        let mut image = image(&["true"]);
+        image.uid = Some(u32::MAX);
+        assert_eq!(spawn(&image).unwrap_err(), invalid(Step::User));
+        image.gid = Some(u32::MAX);
+        assert_eq!(spawn(&image).unwrap_err(), invalid(Step::Group));
+        assert!(become_uid(Uid::from_raw(u32::MAX)).is_err());
     }
 
     #[test]
