@@ -4,12 +4,14 @@ pub mod options;
 mod serve;
 pub mod start;
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 
 use lookup::cdb::Kept;
 use prog::{Cause, Chain, Fatal, OrFatal};
-use unix::launch::{Launcher, Variables};
+use unix::launch::{Complaint, Launcher, Variables};
 use unix::process::{self, Status};
 use unix::signal::Held;
 use wire::decimal;
@@ -20,6 +22,9 @@ use crate::connection::{Connection, VARIABLES};
 use crate::slots::{self, Slots};
 use options::Verbosity;
 
+const WARNING: &[u8] = b"tcpserver: warning: ";
+const DROPPING: &[u8] = b"dropping connection, ";
+
 /// A server, ready for connections.
 #[derive(Debug)]
 pub struct Server {
@@ -29,6 +34,8 @@ pub struct Server {
     variables: Variables,
     held: Held,
     slots: Slots,
+    /// The number of this process.
+    own: i32,
     /// Lines that are not written yet: as many as possible go out at once.
     log: Vec<u8>,
 }
@@ -42,13 +49,15 @@ impl Server {
             program.env.unset(variable);
         }
         let image = program.image().or_fatal(("unable to run ", &name))?;
+        let complaint = complaint(options.verbosity, &name);
         Ok(Server {
             rules: options.rules.as_ref().map(Kept::new),
             slots: Slots::new(options.limit),
             options,
-            launcher: Launcher::new(image),
+            launcher: Launcher::new(image, complaint),
             variables: Variables::default(),
             held,
+            own: process::id().as_raw(),
             log: Vec::new(),
         })
     }
@@ -67,6 +76,7 @@ impl Server {
     /// Takes note of each child that has ended.
     pub fn reap(&mut self) {
         while let Ok(Some((pid, status))) = process::reap() {
+            self.launcher.ended(pid);
             if self.slots.ended(pid.as_raw()) {
                 self.tell_end(pid.as_raw(), status);
             }
@@ -125,7 +135,7 @@ impl Server {
         if self.options.verbosity == Verbosity::Quiet {
             return;
         }
-        self.log.extend_from_slice(b"tcpserver: warning: ");
+        self.log.extend_from_slice(WARNING);
         self.log.extend(what.iter().copied().flatten());
         if let Some(words) = cause.words() {
             self.log.extend_from_slice(b": ");
@@ -135,7 +145,18 @@ impl Server {
     }
 
     fn warn_drop(&mut self, what: &[&[u8]], cause: impl Cause) {
-        let what = [&[&b"dropping connection, "[..]], what].concat();
+        let what = [&[DROPPING], what].concat();
         self.warn(&what, cause);
+    }
+}
+
+/// What the child of a connection says if it cannot become the program `name`.
+fn complaint(verbosity: Verbosity, name: &OsStr) -> Complaint {
+    if verbosity == Verbosity::Quiet {
+        return Complaint::default();
+    }
+    Complaint {
+        descriptors: [WARNING, DROPPING, b"unable to set up descriptors"].concat(),
+        program: [WARNING, DROPPING, b"unable to run ", name.as_bytes()].concat(),
     }
 }

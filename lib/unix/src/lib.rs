@@ -15,6 +15,7 @@ pub mod limit;
 pub mod poll;
 pub mod process;
 pub mod random;
+mod raw;
 pub mod signal;
 pub mod socket;
 pub mod timed;

@@ -50,10 +50,12 @@ fn serve(options: Options) -> Result<Exit, Fatal> {
     server.tell_status();
     loop {
         server.flush();
-        if !(server.slots().may_accept() && accept(&mut server, &listeners)) {
-            wait(&mut server, &listeners)?;
+        let is_idle = !(server.slots().may_accept() && accept(&mut server, &listeners));
+        let is_signalled = is_idle && wait(&mut server, &listeners)?;
+        // Without a signal only a child of this server can have ended.
+        if is_signalled || server.slots().taken() > 0 {
+            server.reap();
         }
-        server.reap();
     }
 }
 
@@ -87,13 +89,14 @@ fn accept(server: &mut Server, listeners: &[Listener]) -> bool {
     any
 }
 
-/// Waits for a connection, if one can be accepted, or for a child to end.
-fn wait(server: &mut Server, listeners: &[Listener]) -> Result<(), Fatal> {
+/// Waits for a connection, if one can be accepted, or for a child to end. True if there may be no
+/// connection.
+fn wait(server: &mut Server, listeners: &[Listener]) -> Result<bool, Fatal> {
     server.flush();
     let pause = server.slots().pause(clock::monotonic());
     let sockets = if server.slots().may_accept() { listeners } else { &[] };
     let mut interests: Vec<Interest<'_>> =
         sockets.iter().map(|listener| Interest::readable(&listener.socket)).collect();
-    poll::wait_held(&mut interests, pause, server.held()).or_fatal("unable to wait")?;
-    Ok(())
+    let ready = poll::wait_held(&mut interests, pause, server.held()).or_fatal("unable to wait")?;
+    Ok(ready == 0)
 }

@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
+use prog::Cause;
 use unix::fd::Direct;
-use unix::image::{Failure, Step};
-use unix::launch::{LaunchError, Notice};
+use unix::launch::Notice;
 use unix::process::{self, Status};
 use unix::socket;
 
@@ -57,7 +57,7 @@ impl Server {
 
     fn serve_here(&mut self, listener: &Listener, socket: &OwnedFd, remote: SocketAddr) {
         // Who is refused is told of under the server's own number, having no other.
-        let own = process::id().as_raw();
+        let own = self.own;
         let lines = self.log.len();
         self.tell_pid(own, remote);
         let decided = self.connection(listener, socket, remote).and_then(|connection| {
@@ -79,12 +79,11 @@ impl Server {
     }
 
     /// Starts the program. The child itself writes the lines with its number, so that they come
-    /// before anything that the program says.
+    /// before anything that the program says, and what keeps it from becoming the program.
     fn launch(&mut self, connection: &Connection, socket: &OwnedFd) {
+        self.flush();
         let (mut before, mut after) = (Vec::new(), Vec::new());
-        let lines = self.log.len();
         if self.is_verbose() {
-            self.log.extend_from_slice(b"tcpserver: pid ");
             before.extend_from_slice(b" from ");
             connection.push_remote_ip(&mut before);
             before.extend_from_slice(b"\ntcpserver: ok ");
@@ -92,24 +91,17 @@ impl Server {
             connection.push_fields(&mut after);
             after.push(b'\n');
         }
-        let notice = self.is_verbose().then_some(Notice(&self.log, &before, &after));
-        let started =
-            self.launcher.start(&self.variables, &descriptors(socket), notice, &self.held);
-        let is_told = notice.is_some() && !matches!(started, Err(LaunchError::Fork(_)));
-        self.log.truncate(if is_told { 0 } else { lines });
-        match started {
+        let notice = self.is_verbose().then_some(Notice(b"tcpserver: pid ", &before, &after));
+        match self.launcher.start(&self.variables, &descriptors(socket), notice, &self.held) {
             Ok(child) => self.slots.started(child.pid.as_raw()),
-            Err(LaunchError::Enter(failure, pid, status)) => {
-                self.warn_unable(failure);
-                self.slots.dropped();
-                self.tell_end(pid.as_raw(), status);
-            }
-            Err(LaunchError::Fork(errno)) => {
-                self.warn_drop(&[b"unable to fork"], errno);
-                self.slots.dropped();
-                self.tell_status();
-            }
+            Err(errno) => self.unable_to_fork(errno),
         }
+    }
+
+    fn unable_to_fork(&mut self, cause: impl Cause) {
+        self.warn_drop(&[b"unable to fork"], cause);
+        self.slots.dropped();
+        self.tell_status();
     }
 
     /// A child of ours does all that may take long, and then becomes the program.
@@ -117,11 +109,7 @@ impl Server {
         self.flush();
         match process::fork(|| self.child(listener, socket, remote)) {
             Ok(child) => self.slots.started(child.pid.as_raw()),
-            Err(error) => {
-                self.warn_drop(&[b"unable to fork"], error);
-                self.slots.dropped();
-                self.tell_status();
-            }
+            Err(error) => self.unable_to_fork(error),
         }
     }
 
@@ -134,9 +122,7 @@ impl Server {
             Ok(connection) => {
                 self.tell_verdict(b"ok", own, &connection);
                 self.flush();
-                let to = descriptors(socket);
-                let failure = self.launcher.enter(&self.variables, &to, &self.held);
-                self.warn_unable(failure);
+                self.launcher.enter(&self.variables, &descriptors(socket), &self.held);
                 Ended(DROPPED)
             }
             Err(ended) => ended,
@@ -253,14 +239,6 @@ impl Server {
             self.warn_drop(&[b"unable to print banner"], error);
             Ended(DROPPED)
         })
-    }
-
-    fn warn_unable(&mut self, failure: Failure) {
-        let program = self.options.program.program().to_owned();
-        match failure.step {
-            Step::Descriptors => self.warn_drop(&[b"unable to set up descriptors"], failure.errno),
-            _ => self.warn_drop(&[b"unable to run ", program.as_bytes()], failure.errno),
-        }
     }
 }
 

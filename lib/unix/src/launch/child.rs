@@ -1,0 +1,182 @@
+//! From the child's first step to the program.
+#![expect(unsafe_code, reason = "execve(2)")]
+
+use std::ffi::{CStr, CString, c_char};
+use std::io::IoSlice;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ptr;
+
+use super::{Complaint, Notice, Variables};
+use crate::errno::{Errno, classic};
+use crate::image::{Failure, Image, Step};
+use crate::raw;
+use crate::signal::{self, Held};
+
+/// What is the same for every child.
+#[derive(Debug)]
+pub(super) struct Program {
+    candidates: Vec<CString>,
+    /// What `argv` points to.
+    _words: Vec<CString>,
+    argv: Vec<*const c_char>,
+    environment: Vec<CString>,
+    complaint: Complaint,
+}
+
+impl Program {
+    pub(super) fn new(image: Image, complaint: Complaint) -> Program {
+        Program {
+            candidates: image.candidates,
+            argv: image.argv.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect(),
+            _words: image.argv,
+            environment: image.environment,
+            complaint,
+        }
+    }
+}
+
+/// All that a child looks at until it has executed the program: its parent may go on meanwhile, and
+/// use whatever this was made of for something else.
+#[derive(Debug)]
+pub(super) struct Task {
+    program: &'static Program,
+    variables: Vec<u8>,
+    /// Into the variables and the program's own.
+    environment: Vec<*const c_char>,
+    descriptors: Vec<(RawFd, RawFd)>,
+    /// The parts of a notice, one after another, and where two of them end.
+    notice: Vec<u8>,
+    ends: Option<(usize, usize)>,
+    mask: libc::sigset_t,
+    ignored: u64,
+}
+
+impl Task {
+    pub(super) fn new(program: &'static Program, held: &Held) -> Task {
+        Task {
+            program,
+            variables: Vec::new(),
+            environment: Vec::new(),
+            descriptors: Vec::new(),
+            notice: Vec::new(),
+            ends: None,
+            mask: held.mask(),
+            ignored: 0,
+        }
+    }
+
+    pub(super) fn fill(
+        &mut self,
+        variables: &Variables,
+        descriptors: &[(RawFd, BorrowedFd<'_>)],
+        notice: Option<Notice<'_>>,
+        held: &Held,
+    ) {
+        self.variables.clone_from(&variables.bytes);
+        let kept = self.program.environment.iter();
+        let kept = kept.filter(|string| !variables.hides(string.as_bytes()));
+        let own = variables.starts().filter_map(|start| self.variables.get(start..));
+        self.environment.clear();
+        self.environment.extend(kept.map(|string| string.as_ptr()));
+        self.environment.extend(own.map(|bytes| bytes.as_ptr().cast::<c_char>()));
+        self.environment.push(ptr::null());
+        self.descriptors.clear();
+        self.descriptors.extend(descriptors.iter().map(|(to, from)| (*to, from.as_raw_fd())));
+        self.notice.clear();
+        self.ends = notice.map(|Notice(first, second, third)| {
+            self.notice.extend([first, second, third].into_iter().flatten());
+            (first.len(), first.len() + second.len())
+        });
+        self.mask = held.mask();
+        self.ignored = signal::ignored();
+    }
+
+    /// Becomes the program in process `pid`, or says why not; then the process is to end. Allocates
+    /// nothing, takes no lock, and touches nothing that its parent may be using.
+    pub(super) fn enter(&self, pid: u32) {
+        if let Some((first, second)) = self.ends {
+            let mut digits = [0; 12];
+            let pid = IoSlice::new(decimal(pid, &mut digits));
+            let part = |bytes: Option<_>| IoSlice::new(bytes.unwrap_or_default());
+            let notice = &self.notice;
+            let third = part(notice.get(second..));
+            let parts =
+                [part(notice.get(..first)), pid, part(notice.get(first..second)), pid, third];
+            raw::write(2, &parts);
+        }
+        let Failure { step, errno } = self.become_program();
+        let complaint = &self.program.complaint;
+        let words = match step {
+            Step::Descriptors => &complaint.descriptors,
+            _ => &complaint.program,
+        };
+        if !words.is_empty() {
+            let parts: [&[u8]; 4] = [words, b": ", classic(errno).as_bytes(), b"\n"];
+            raw::write(2, &parts.map(IoSlice::new));
+        }
+    }
+
+    fn become_program(&self) -> Failure {
+        for &(to, from) in &self.descriptors {
+            // Otherwise a number could be given away before it is looked at.
+            let placed = if from > to { raw::duplicate(from, to) } else { Err(Errno::EBADF) };
+            if let Err(errno) = placed {
+                return Failure { step: Step::Descriptors, errno };
+            }
+        }
+        // Signals that are caught get their default action by exec itself.
+        let mut ignored = self.ignored;
+        while ignored != 0 {
+            raw::default_action(ignored.trailing_zeros().cast_signed());
+            ignored &= ignored - 1;
+        }
+        raw::set_mask(&self.mask);
+        Failure { step: Step::Exec, errno: self.execute() }
+    }
+
+    /// As [`Image`]'s search does: the error is the last that says more than "not here".
+    fn execute(&self) -> Errno {
+        let mut worst = Errno::ENOENT;
+        for path in &self.program.candidates {
+            match self.execute_one(path) {
+                Errno::ENOENT => {}
+                errno @ (Errno::EACCES | Errno::EPERM | Errno::EISDIR | Errno::ENOTDIR) => {
+                    worst = errno;
+                }
+                errno => return errno,
+            }
+        }
+        worst
+    }
+
+    fn execute_one(&self, path: &CStr) -> Errno {
+        let (argv, environment) = (self.program.argv.as_ptr(), self.environment.as_ptr());
+        // SAFETY: both end with null, and point to strings of this task and its program.
+        unsafe { raw::execute(path, argv, environment) }
+    }
+}
+
+/// `number` in decimal, without allocating.
+fn decimal(mut number: u32, digits: &mut [u8; 12]) -> &[u8] {
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10).to_le_bytes()[0];
+        number /= 10;
+        start -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    digits.get(start..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_decimal() {
+        assert_eq!(decimal(0, &mut [0; 12]), b"0");
+        assert_eq!(decimal(u32::MAX, &mut [0; 12]), b"4294967295");
+    }
+}
