@@ -248,6 +248,16 @@ mod tests {
     }
 
     #[test]
+    fn only_the_best_hundred_addresses_are_tried() {
+        let exchangers: Vec<Exchanger> =
+            (0..60).map(|preference| Exchanger { preference, host: b"a.test".to_vec() }).collect();
+        let two = || Ok(addresses(&["192.0.2.1", "2001:db8::1"]));
+        let found = gather(&exchangers, exchangers.iter().map(|_| two()).collect()).unwrap();
+        assert_eq!(found.len(), 100);
+        assert_eq!(found.last().map(|(preference, _)| *preference), Some(49));
+    }
+
+    #[test]
     fn a_literal_needs_nobody_to_be_asked() {
         let nobody = Resolver::new(Vec::new());
         let own = || Ok::<_, ()>(addresses(&["127.0.0.1"]));

@@ -1,5 +1,9 @@
 //! What hosts reply, and what is reported of it.
 
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::Duration;
+
 use harness::{Run, Side, recorded};
 
 use crate::peer::{CLOSE, SILENCE};
@@ -124,4 +128,28 @@ fn a_reply_of_100_megabytes_takes_bounded_memory() {
     let report = "r\0r\0K127.0.0.1 accepted message.\nRemote host said: 250 taken\n\0";
     assert_eq!(String::from_utf8_lossy(&run.stdout), report);
     drop(peer.heard());
+}
+
+/// Each piece comes in time, and the end never: the original would read for ever.
+#[test]
+fn a_reply_that_never_ends_is_given_up() {
+    let side = Side::ours();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let dripping = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        while stream.write_all(b"220-hi\r\n").is_ok() {
+            std::thread::sleep(Duration::from_millis(100)); // the pace of the host, not a wait
+        }
+    });
+    side.control("me", "me.test\n");
+    side.control("timeoutremote", "1\n");
+    side.control("smtproutes", &format!("route.test:127.0.0.1:{port}\n"));
+    let words = [&["qmail-remote"], &PAIR[..]].concat();
+    let run = side.command(words).stdin_file(MESSAGE).run();
+    dripping.join().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&run.stdout),
+        "ZConnected to 127.0.0.1 but connection died. (#4.4.2)\n\0"
+    );
 }
