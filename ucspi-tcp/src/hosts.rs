@@ -1,10 +1,12 @@
 //! Addresses of the host that an argument names.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::ffi::OsStr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 
 use lookup::hosts;
 use lookup::resolver::{Error, Resolver};
-use prog::Fatal;
+use prog::{Fatal, OrFatal};
+use unix::socket;
 use wire::ip;
 
 /// The addresses of `host`, each once, at least one; else why there is none.
@@ -36,6 +38,23 @@ fn chosen(found: Vec<IpAddr>, only_ipv4: bool) -> Vec<IpAddr> {
         }
     }
     chosen
+}
+
+/// The number of a network interface, for [`place`]; 0 without one.
+pub fn scope(interface: Option<&OsStr>) -> Result<u32, Fatal> {
+    match interface {
+        Some(name) => socket::interface_index(name).or_fatal(("unable to find interface ", name)),
+        None => Ok(0),
+    }
+}
+
+/// A port at an address; `scope` is where a link-local one counts.
+#[must_use]
+pub fn place(address: IpAddr, port: u16, scope: u32) -> SocketAddr {
+    match address {
+        IpAddr::V4(_) => SocketAddr::new(address, port),
+        IpAddr::V6(six) => SocketAddrV6::new(six, port, 0, scope).into(),
+    }
 }
 
 #[cfg(test)]

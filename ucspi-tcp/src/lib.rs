@@ -1,6 +1,7 @@
 //! TCP servers and clients by the UCSPI: the cores of the programs in `src/bin`.
 
 pub mod ask;
+pub mod client;
 pub mod connection;
 pub mod crlf;
 pub mod hosts;
@@ -11,3 +12,4 @@ pub mod rules;
 pub mod server;
 pub mod slots;
 pub mod tap;
+pub mod verbosity;

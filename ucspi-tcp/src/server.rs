@@ -20,7 +20,7 @@ pub use options::Options;
 
 use crate::connection::{Connection, VARIABLES};
 use crate::slots::{self, Slots};
-use options::Verbosity;
+use crate::verbosity::Verbosity;
 
 const WARNING: &[u8] = b"tcpserver: warning: ";
 const DROPPING: &[u8] = b"dropping connection, ";

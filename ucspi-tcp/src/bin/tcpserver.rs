@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use prog::{Args, Exit, Fatal, OrFatal, Program};
 use ucspi_tcp::ports;
-use ucspi_tcp::server::options::Verbosity;
 use ucspi_tcp::server::start::{self, Identity, Listener};
 use ucspi_tcp::server::{Options, Server};
+use ucspi_tcp::verbosity::Verbosity;
 use unix::poll::{self, Interest};
 use unix::signal::{self, Held, Signal};
 use unix::{clock, errno, fd, socket};

@@ -7,16 +7,7 @@ use std::time::Duration;
 
 use prog::{Args, Chain, Fatal, Opt};
 
-/// How much is said on standard error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verbosity {
-    /// Nothing.
-    Quiet,
-    /// What went wrong.
-    Errors,
-    /// Also every connection.
-    All,
-}
+use crate::verbosity::Verbosity;
 
 /// What the arguments ask for.
 #[derive(Debug)]
@@ -107,7 +98,7 @@ impl Options {
             }
             b'c' => self.limit = opt.number().filter(|&limit| limit > 0).ok_or(())?,
             b'b' => self.backlog = opt.number().ok_or(())?,
-            b't' => self.timeout = Duration::from_secs(opt.number().ok_or(())?),
+            b't' => self.timeout = Duration::from_secs(opt.number::<u32>().ok_or(())?.into()),
             b'x' => self.rules = Some(opt.value.into()),
             b'B' => self.banner = opt.value.into_vec(),
             b'l' => self.local_host = Some(opt.value.into_vec()),

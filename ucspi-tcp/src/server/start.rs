@@ -1,7 +1,7 @@
 //! From the arguments to a socket that listens, without privileges.
 
 use std::ffi::OsStr;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use prog::{Fatal, OrFatal};
@@ -28,12 +28,7 @@ pub struct Listener {
 /// kernel has no IPv6, and with `-4`, that is IPv4 alone; likewise for a name that has addresses of
 /// both families, as `localhost` often does.
 pub fn listen(options: &Options, port: u16) -> Result<Vec<Listener>, Fatal> {
-    let scope = match &options.interface {
-        Some(name) => {
-            socket::interface_index(name).or_fatal(("unable to find interface ", name))?
-        }
-        None => 0,
-    };
+    let scope = hosts::scope(options.interface.as_deref())?;
     let addresses = addresses(options)?;
     let has_ipv4 = addresses.iter().any(IpAddr::is_ipv4);
     let mut listeners: Vec<Listener> = Vec::new();
@@ -53,10 +48,7 @@ pub fn listen(options: &Options, port: u16) -> Result<Vec<Listener>, Fatal> {
 
 /// A socket that listens at an address; at `::` it does so in both families, or by IPv4 alone.
 fn open(address: IpAddr, port: u16, scope: u32, backlog: i32) -> Result<OwnedFd, ListenError> {
-    let at = match address {
-        IpAddr::V4(four) => SocketAddr::new(four.into(), port),
-        IpAddr::V6(six) => SocketAddrV6::new(six, port, 0, scope).into(),
-    };
+    let at = hosts::place(address, port, scope);
     let is_both = address.is_ipv6() && address.is_unspecified();
     match socket::listen(at, backlog, !is_both) {
         Err(error) if is_both && lacks_ipv6(&error) => {

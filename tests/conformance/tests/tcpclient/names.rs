@@ -1,0 +1,102 @@
+//! Names and users, which others are asked for.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
+use harness::{Answer, Dns, Record, Run, Side, case};
+
+use super::{Server, is_root, named};
+
+const SHOW: [&str; 3] =
+    ["sh", "-c", "env | grep -E '^TCP(LOCALHOST|REMOTEHOST|REMOTEINFO)=' | sort"];
+
+fn world(name: &str, kind: &str) -> Answer {
+    let pointer = |name: &str| Answer::Records(vec![Record::Pointer(name.into())]);
+    match (name, kind) {
+        ("1.0.0.127.in-addr.arpa", "PTR") => pointer("Local.Example"),
+        ("2.0.9.127.in-addr.arpa", "PTR") => pointer("Peer.Example"),
+        ("3.0.9.127.in-addr.arpa", "PTR") => pointer("a b%.\u{7}x"),
+        ("4.0.9.127.in-addr.arpa", "PTR") => Answer::NoData,
+        _ => Answer::NoName,
+    }
+}
+
+/// What the program is told of a connection from 127.0.0.1 to `to`.
+fn told(side: &Side, options: &[&str], to: &str, dns: &str) -> Run {
+    let server = Server::start(to);
+    let port = server.port.to_string();
+    let words = [&["tcpclient"], options, &["-i127.0.0.1", to, &port], &SHOW].concat();
+    let run = side.command(words).env("DNSCACHEIP", dns);
+    named(run.env("TCPREMOTEHOST", "leak").env("TCPREMOTEINFO", "leak").run(), server.port)
+}
+
+#[test]
+fn names_are_looked_up() {
+    if !is_root() {
+        return;
+    }
+    let Some(dns) = Dns::start_at("127.53.3.1", world) else { return };
+    for to in ["127.9.0.2", "127.9.0.3", "127.9.0.5"] {
+        for options in [&["-R"][..], &["-RH"], &["-Rl0"], &["-RHh", "-l", "a b"]] {
+            case(|side| told(side, options, to, &dns.place())).same();
+        }
+    }
+    // An address that has no name has an empty one with the original.
+    let _ = case(|side| told(side, &["-Rl0"], "127.9.0.4", &dns.place()))
+        .differing_stdout("TCPLOCALHOST=0\n", "TCPLOCALHOST=0\nTCPREMOTEHOST=\n");
+}
+
+#[test]
+fn names_come_from_a_server_at_any_port() {
+    let dns = Dns::start(world);
+    let run = told(&Side::ours(), &["-R"], "127.9.0.2", &dns.place());
+    let expected = "TCPLOCALHOST=local.example\nTCPREMOTEHOST=peer.example\n";
+    assert_eq!(String::from_utf8(run.stdout).unwrap(), expected);
+    // Both were asked for at once.
+    assert_eq!(dns.asked().len(), 2);
+}
+
+/// Both sides ask the ident server of `to`.
+fn identified(to: &'static str, reply: &'static [u8]) -> Option<harness::Case> {
+    let listener = TcpListener::bind((to, 113)).ok()?;
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = BufReader::new(client.unwrap());
+            let mut line = String::new();
+            client.read_line(&mut line).unwrap();
+            let ports: Vec<&str> = line.trim_end_matches("\r\n").split(" , ").collect();
+            // The server's port comes first: it is asked about its own end.
+            let is_question = matches!(ports[..], [_, "4567"]) && line.ends_with("\r\n");
+            let reply = if is_question { reply } else { b"1,2:USERID:UNIX:asked otherwise\r\n" };
+            let _ = client.get_mut().write_all(reply); // it may be gone
+        }
+    });
+    Some(case(|side| told(side, &["-Hl0", "-p4567"], to, "127.0.0.1")))
+}
+
+#[test]
+fn the_server_s_user_is_asked_for() {
+    if !is_root() {
+        return;
+    }
+    // One after the other: the client's port is the same.
+    let replies: [(&str, &[u8]); 3] = [
+        ("127.113.1.1", b"1 , 2 : USERID : UNIX : joe\r\n"),
+        ("127.113.1.2", b"1,2:USERID:OTHER,UTF-8: a b:c%\n"),
+        ("127.113.1.3", b"1 , 2 : USERID : UNIX : no end"),
+    ];
+    for (to, reply) in replies {
+        if let Some(case) = identified(to, reply) {
+            case.same();
+        }
+    }
+    if let Some(case) = identified("127.113.1.4", b"1 , 2 : ERROR : NO-USER\r\n") {
+        let _ = case.differing_stdout("TCPLOCALHOST=0\n", "TCPLOCALHOST=0\nTCPREMOTEINFO=\n");
+    }
+}
+
+#[test]
+fn nobody_who_answers_is_no_user() {
+    case(|side| told(side, &["-Hl0"], "127.113.1.9", "127.0.0.1")).same();
+    case(|side| told(side, &["-Hl0", "-r", "-t0"], "127.113.1.9", "127.0.0.1")).same();
+}
