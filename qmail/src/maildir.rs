@@ -99,7 +99,16 @@ impl Names {
         head: &[&[u8]],
         message: &mut Message,
     ) -> Result<(), Trouble> {
-        let deadline = clock::monotonic() + LIMIT;
+        self.deliver_until(clock::monotonic() + LIMIT, path, head, message)
+    }
+
+    fn deliver_until(
+        &mut self,
+        deadline: Instant,
+        path: &Path,
+        head: &[&[u8]],
+        message: &mut Message,
+    ) -> Result<(), Trouble> {
         // The dot makes it an error if the directory may not be entered.
         let maildir = Dir::base_at(&path.join(".")).map_err(|error| {
             let temporary = errno::is_temporary(errno::of(&error));
@@ -229,6 +238,17 @@ mod tests {
             "Temporary error on maildir delivery. (#4.3.0)"
         );
         assert!(files(&dir.path().join("tmp")).is_empty());
+    }
+
+    #[test]
+    fn what_takes_too_long_is_not_delivered() {
+        let (dir, now) = (maildir(), clock::monotonic());
+        let trouble =
+            Names::default().deliver_until(now, dir.path(), &[], &mut message(b"")).unwrap_err();
+        assert_eq!(trouble.text(), "Timeout on maildir delivery. (#4.3.0)");
+        for part in ["tmp", "new"] {
+            assert!(files(&dir.path().join(part)).is_empty());
+        }
     }
 
     proptest! {

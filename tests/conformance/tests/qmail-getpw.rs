@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::chown;
 
-use harness::{Run, Side, recorded, skipped_for};
+use harness::{Run, Side, recorded, skipped, skipped_for};
 use unix::Uid;
 use unix::user::User;
 
@@ -105,19 +105,52 @@ fn on_machine(side: &Side, passwd: &str) -> Run {
     run
 }
 
+/// Whether a command can be given accounts of its own here.
+fn is_possible() -> bool {
+    if !Uid::current().is_root() {
+        skipped_for("only root can give a command accounts of its own");
+        return false;
+    }
+    let possible = Side::ours().run(["unshare", "--mount", "true"]).exit == 0;
+    if !possible {
+        skipped("mount namespaces");
+    }
+    possible
+}
+
 #[test]
 fn the_longest_account_that_owns_its_home_is_the_owner() {
-    if !Uid::current().is_root() {
-        return skipped_for("only root can give a command accounts of its own");
+    if !is_possible() {
+        return;
     }
     recorded("qmail-getpw", "accounts", |side| on_machine(side, &format!("{PASSWD}{ALIAS}")))
         .same();
 }
 
+/// The accounts of other sources are asked of getent(1), which stands for a directory that is down.
+#[test]
+fn while_accounts_cannot_be_looked_up_nothing_belongs_to_anybody_else() {
+    if !is_possible() {
+        return;
+    }
+    let side = Side::ours();
+    side.write("nsswitch", "passwd: files ldap\n");
+    side.script("getent", "#!/bin/sh\nexit 1\n");
+    let script = "mount --bind nsswitch /etc/nsswitch.conf && mount --bind getent /usr/bin/getent
+        exec qmail-getpw no-such-account";
+    let words = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script];
+    let run = side.run(words);
+    assert_eq!((run.exit, run.stdout, run.stderr), (118, vec![], vec![]));
+    side.script("getent", "#!/bin/sh\nexit 2\n");
+    let run = side.run(words);
+    assert_eq!((run.exit, run.stderr), (0, vec![]));
+    assert!(run.stdout.starts_with(b"alias\0"));
+}
+
 #[test]
 fn without_an_alias_user_what_nobody_has_is_nobody_s() {
-    if !Uid::current().is_root() {
-        return skipped_for("only root can give a command accounts of its own");
+    if !is_possible() {
+        return;
     }
     recorded("qmail-getpw", "no-alias", |side| on_machine(side, PASSWD)).same();
 }

@@ -160,6 +160,17 @@ fn a_file_that_cannot_be_opened_gives_way_to_none() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let side = Side::ours();
+    side.directory("home");
+    // The beginning of a process's memory, which nobody can read.
+    std::os::unix::fs::symlink("/proc/self/mem", side.path().join("home/.qmail")).unwrap();
+    let run = Delivery::default().show(&side);
+    assert_eq!((run.exit, run.stdout), (111, vec![]));
+    assert_eq!(run.stderr, b"Unable to read .qmail: input/output error. (#4.3.0)\n");
+}
+
+#[test]
 fn names_and_addresses_of_any_length_and_bytes() {
     let long = format!("&{}@x.y\n./{}\n", "a".repeat(3000), "b".repeat(1000));
     show("long", &long, 0o644, Delivery::default()).same();
