@@ -131,7 +131,7 @@ impl Machine {
             Event::Command(byte) => self.command(byte, &mut actions),
             Event::Drain => self.drain(),
             Event::Ended => self.end(now),
-            Event::Failed => self.wait(now, PACE),
+            Event::Failed => self.fail(now),
             Event::NoProcess => self.wait(now, SCARCITY),
             Event::Started(pid) => {
                 self.phase = Phase::Up { pid, paused: false };
@@ -205,6 +205,17 @@ impl Machine {
     fn end(&mut self, now: Time) {
         self.phase = if self.want == Want::Up { Phase::Due } else { Phase::Down };
         self.since = now.wall;
+    }
+
+    /// Who wants the service once has had it: it is not tried again.
+    fn fail(&mut self, now: Time) {
+        self.wait(now, PACE);
+        if self.want == Want::Once {
+            self.phase = Phase::Down;
+            if self.leave == Leave::AfterRun {
+                self.leave = Leave::WhenDown;
+            }
+        }
     }
 
     fn wait(&mut self, now: Time, pause: Duration) {

@@ -166,6 +166,15 @@ fn what_cannot_be_started_stays_down_and_is_tried_again() {
 }
 
 #[test]
+fn what_is_wanted_once_is_tried_once() {
+    let mut machine = down();
+    machine.step(command(b'o'), at(100));
+    assert_eq!(machine.step(Event::Failed, at(105)), []);
+    assert_eq!((told(&machine), machine.deadline()), ((Service::Down, Want::Once), None));
+    assert_eq!(machine.step(command(b'x'), at(2000)), [Action::Leave]);
+}
+
+#[test]
 fn a_logger_reads_to_the_end_before_its_supervise_leaves() {
     let mut machine = running();
     assert_eq!(machine.step(Event::Drain, at(100)), []);

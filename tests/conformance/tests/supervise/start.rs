@@ -176,6 +176,29 @@ fn a_program_that_cannot_be_run_is_told_every_second_and_is_down() {
 }
 
 #[test]
+fn a_program_that_is_wanted_once_and_cannot_be_run_is_told_once() {
+    let case = case(|side| {
+        side.directory("sv");
+        side.write("sv/down", "");
+        let supervise = supervise(side, "sv");
+        shows(side, "sv", "down");
+        svc(side, "-o", "sv");
+        let told = || supervise.stderr().ends_with(b"\n");
+        assert!(until(told), "{}", supervise.stderr().escape_ascii());
+        // By then a second attempt would have come.
+        let is_later = || {
+            let said = String::from_utf8(side.run(["svstat", "sv"]).stdout).unwrap();
+            (2..9).any(|age| said == format!("sv: down {age} seconds\n"))
+        };
+        assert!(until(is_later));
+        let text = String::from_utf8(supervise.stderr()).unwrap();
+        side.keep(supervise);
+        side.run(["printf", "%s", &text])
+    });
+    let _ = case.same_stdout();
+}
+
+#[test]
 fn a_program_that_is_made_later_is_started() {
     let side = Side::ours();
     side.directory("sv");
