@@ -14,7 +14,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("small", b"Subject: 1\n\n1234567\n".to_vec()),
         ("8bit", with("8bit", "Grüße, \u{2603}\nÿ\n".as_bytes())),
-        ("dots", with("dots", b".\n..\n...a\n. b\n\n.\n")),
+        ("dots", with("dots", b".\n..\n...a\n. b\n\n.\nend\n")),
         ("large", with("large", &long.repeat(10_000))),
     ]
 }
