@@ -73,7 +73,7 @@ pub struct Failure {
 /// (`$PATH`; an empty part is the working directory).
 pub fn search(program: &OsStr, path: &[u8]) -> io::Result<Vec<CString>> {
     let name = program.as_bytes();
-    if name.contains(&b'/') || name.is_empty() {
+    if name.contains(&b'/') {
         return Ok(vec![CString::new(name)?]);
     }
     path.split(|&byte| byte == b':')
