@@ -41,7 +41,7 @@ impl Files {
                 self.add(root, &path);
                 ("dir", Vec::new())
             } else if kind.is_file() {
-                ("file", fs::read(&path).unwrap_or_else(|error| error.to_string().into_bytes()))
+                ("file", contents(&path, &meta.permissions()))
             } else if kind.is_symlink() {
                 let target = fs::read_link(&path).unwrap_or_default();
                 ("link", target.as_os_str().as_encoded_bytes().to_vec())
@@ -93,6 +93,20 @@ impl Files {
         }
         files
     }
+}
+
+/// The contents of a file, also of one whose mode forbids its owner to read it.
+fn contents(path: &Path, permissions: &fs::Permissions) -> Vec<u8> {
+    let forbidden = |error: std::io::Error| {
+        let open = fs::Permissions::from_mode(permissions.mode() | 0o400);
+        if fs::set_permissions(path, open).is_err() {
+            return error.to_string().into_bytes();
+        }
+        let contents = fs::read(path).unwrap_or_else(|error| error.to_string().into_bytes());
+        fs::set_permissions(path, permissions.clone()).expect("a file of ours");
+        contents
+    };
+    fs::read(path).unwrap_or_else(forbidden)
 }
 
 impl fmt::Display for Files {

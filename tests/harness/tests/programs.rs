@@ -129,3 +129,13 @@ fn a_side_has_a_home_with_its_programs() {
     assert!(stdout.ends_with("alias\nbin\ncontrol\nusers\n") || stdout.contains(".qmail-root\n"));
     assert!(Path::new(side.programs()).is_dir());
 }
+
+#[test]
+fn a_file_that_nobody_may_read_is_compared_all_the_same() {
+    let case = case(|side| {
+        side.write("secret", "contents\n");
+        side.mode("secret", 0o000);
+        side.run(["true"])
+    });
+    assert_eq!(case.ours().files.to_string(), "file 0000 secret\n  contents\\n\n");
+}
