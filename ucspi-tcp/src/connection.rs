@@ -149,7 +149,7 @@ impl Connection {
 
 /// Appends text that others chose so that it cannot break the line or its fields: up to 99 bytes, or
 /// 100 and `...`, with `?` for blanks, controls, bytes above 126, `%` and `:`.
-fn push_field(out: &mut Vec<u8>, text: Option<&[u8]>) {
+pub(crate) fn push_field(out: &mut Vec<u8>, text: Option<&[u8]>) {
     let text = text.unwrap_or_default();
     out.extend(text.iter().take(FIELD).map(|&byte| match byte {
         b'%' | b':' | ..33 | 127.. => b'?',

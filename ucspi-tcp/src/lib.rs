@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod client;
 pub mod connection;
+pub mod control;
 pub mod crlf;
 pub mod hosts;
 pub mod ports;

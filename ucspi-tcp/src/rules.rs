@@ -5,13 +5,15 @@
 //! a zero byte, `D` for deny and `+NAME=VALUE` for a variable. Source: tcprules(1), and as observed.
 
 mod address;
+mod compile;
 mod lookup;
 mod networks;
 
 use wire::text;
 
 pub use address::Address;
-pub use lookup::{Match, Peer, find};
+pub use compile::compile;
+pub use lookup::{Match, Peer, find, find_in};
 pub use networks::Lengths;
 
 /// One rule.

@@ -1,10 +1,8 @@
 //! tcprulescheck — say what tcpserver would do by a set of compiled rules.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
-use lookup::cdb::Cdb;
 use prog::{Args, Exit, Fatal, OrFatal, Program};
 use ucspi_tcp::rules::{self, Item, Match, Peer};
 
@@ -21,14 +19,9 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
     let info = prog::env::get("TCPREMOTEINFO");
 
     let peer = Peer { ip: &ip, host: host.as_deref(), info: info.as_deref() };
-    let rule = find(&path, peer).or_fatal(("unable to read ", &path))?;
+    let rule = rules::find_in(&path, peer).or_fatal(("unable to read ", &path))?;
     unix::fd::stdout().write_all(&shown(rule)).or_fatal("unable to write output")?;
     Ok(Exit::OK)
-}
-
-fn find(path: &Path, peer: Peer<'_>) -> std::io::Result<Option<Match>> {
-    let cdb = Cdb::open(path)?;
-    rules::find(peer, |key| cdb.find(key))
 }
 
 /// The rule in words; after a denial nothing more is said.

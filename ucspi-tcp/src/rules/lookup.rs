@@ -1,7 +1,10 @@
 //! In which order rules are looked for.
 
+use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 
+use lookup::cdb::Cdb;
 use wire::ip;
 
 use super::address::network_key;
@@ -85,6 +88,12 @@ pub fn find<E>(
         look_for!(b"=");
     }
     try_key(b"")
+}
+
+/// Finds the rule for `peer` in the cdb at `path`; for who asks once.
+pub fn find_in(path: &Path, peer: Peer<'_>) -> io::Result<Option<Match>> {
+    let cdb = Cdb::open(path)?;
+    find(peer, |key| cdb.find(key))
 }
 
 /// The beginnings of an address that end in a dot or a colon, longest first, each with the number of
