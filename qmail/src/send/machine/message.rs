@@ -179,6 +179,9 @@ impl Machine {
                 let request = asked.request().to_bytes();
                 let name = request.strip_suffix(&[0]).unwrap_or_default();
                 self.log.warning(("qmail-clean unable to clean up ", name));
+                if matches!(asked, Asked::Envelope(..)) {
+                    self.todo.try_again(now);
+                }
             } else if let Asked::Envelope(message, birth) = asked {
                 self.deliver(now, message, birth);
             }

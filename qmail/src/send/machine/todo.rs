@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use queue::path::MessageId;
 
-use super::{Action, Asked, Machine};
+use super::{Action, Asked, Machine, SYSTEM_FAILURE};
 use crate::send::Channel;
 use crate::send::machine::deliver::Fresh;
 use crate::send::todo::{Preprocessed, Recipients};
@@ -30,6 +30,8 @@ const FRESH: usize = 1000;
 pub(super) struct Todo {
     /// Messages that were listed, and are not preprocessed yet.
     listed: VecDeque<MessageId>,
+    /// How many are being preprocessed.
+    begun: usize,
     /// When it is listed next.
     due: i64,
     is_pulled: bool,
@@ -37,12 +39,17 @@ pub(super) struct Todo {
 
 impl Todo {
     pub(super) fn due_at(due: i64) -> Todo {
-        Todo { listed: VecDeque::new(), due, is_pulled: false }
+        Todo { listed: VecDeque::new(), begun: 0, due, is_pulled: false }
     }
 
     /// There is something new.
     pub(super) fn pull(&mut self) {
         self.is_pulled = true;
+    }
+
+    /// A message is left there, on a full disk say: nobody pulls the trigger for it again.
+    pub(super) fn try_again(&mut self, now: i64) {
+        self.due = self.due.min(now.saturating_add(SYSTEM_FAILURE));
     }
 
     /// When there is something to do.
@@ -79,11 +86,15 @@ impl Machine {
         let count = self.todo.listed.len().min(BATCH);
         if count > 0 {
             let batch = self.todo.listed.drain(..count).collect();
+            self.todo.begun = count;
             self.act(Action::Preprocess(batch));
         }
     }
 
     pub(super) fn preprocessed(&mut self, now: i64, messages: Vec<Preprocessed>) {
+        if messages.len() < std::mem::take(&mut self.todo.begun) {
+            self.todo.try_again(now);
+        }
         for message in messages {
             self.ask(Asked::Envelope(message, now));
         }

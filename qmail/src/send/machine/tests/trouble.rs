@@ -204,9 +204,20 @@ fn an_envelope_that_cannot_be_removed_is_read_again() {
     }
     host.turn();
     assert_eq!(host.log(), "new msg 7\nwarning: qmail-clean unable to clean up todo/7\n");
-    host.tell(Event::Pulled);
+    host.now = START + 123;
     host.turn();
     assert_eq!(host.commands(Local), ["x@here.test"]);
+}
+
+#[test]
+fn a_message_that_cannot_be_preprocessed_does_not_wait_for_the_next_one() {
+    let machine = &mut Host::begun().machine;
+    machine.step(START, Event::Pulled);
+    machine.step(START, Event::Turn);
+    let listed = Event::Listed(Some(vec![MessageId(7)]), true);
+    assert_eq!(machine.step(START, listed), [Action::Preprocess(vec![MessageId(7)])]);
+    machine.step(START, Event::Preprocessed(Vec::new()));
+    assert_eq!(machine.deadline(START), START + 123);
 }
 
 #[test]
