@@ -228,6 +228,17 @@ impl Side {
 impl Drop for Side {
     fn drop(&mut self) {
         self.end_background();
+        open_up(self.directory.path()); // or what it holds could not be removed
+    }
+}
+
+/// Lets the owner into every directory: cases take that away.
+fn open_up(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let _ = fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o700)); // not ours
+            open_up(&entry.path());
+        }
     }
 }
 

@@ -139,3 +139,14 @@ fn a_file_that_nobody_may_read_is_compared_all_the_same() {
     });
     assert_eq!(case.ours().files.to_string(), "file 0000 secret\n  contents\\n\n");
 }
+
+#[test]
+fn nothing_is_left_of_a_directory_that_is_closed() {
+    let side = Side::ours();
+    side.write("closed/inner/file", "");
+    side.mode("closed/inner", 0o500);
+    side.mode("closed", 0o000);
+    let directory = side.path();
+    drop(side);
+    assert!(!directory.exists());
+}
