@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::chown;
 
-use harness::{Run, Side, recorded, skipped, skipped_for};
+use harness::{Run, Side, recorded, skipped_for};
 use unix::Uid;
 use unix::user::User;
 
@@ -113,7 +113,7 @@ fn is_possible() -> bool {
     }
     let possible = Side::ours().run(["unshare", "--mount", "true"]).exit == 0;
     if !possible {
-        skipped("mount namespaces");
+        skipped_for("mount namespaces");
     }
     possible
 }

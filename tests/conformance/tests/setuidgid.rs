@@ -1,11 +1,11 @@
 //! setuidgid beside the original.
 
-use harness::{case, skipped};
+use harness::{case, skipped_for};
 
 fn is_root() -> bool {
     let root = unix::Uid::effective().is_root();
     if !root {
-        skipped("root, to become another account");
+        skipped_for("root, to become another account");
     }
     root
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::net::UnixDatagram;
 
-use harness::{Case, Run, Side, recorded, skipped};
+use harness::{Case, Run, Side, recorded, skipped_for};
 
 /// Runs splogger where `/dev/log` is a socket of ours, in a mount namespace; gives what the socket
 /// got as standard output, a line each.
@@ -29,7 +29,7 @@ fn namespaces() -> bool {
     let able =
         Side::ours().run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).exit == 0;
     if !able {
-        skipped("mount namespaces");
+        skipped_for("mount namespaces");
     }
     able
 }

@@ -6,7 +6,7 @@ mod services;
 
 use std::path::Path;
 
-use harness::{Background, Side, skipped, until};
+use harness::{Background, Side, skipped_for, until};
 use services::{SLEEPER, comes_up, holds, process, service, status, supervise};
 use unix::signal::Signal;
 
@@ -14,7 +14,7 @@ use unix::signal::Signal;
 fn boot(side: &Side) -> Option<Background> {
     let unshare = ["unshare", "--user", "--map-root-user", "--mount"];
     if side.run([&unshare[..], &["true"]].concat()).exit != 0 {
-        skipped("user and mount namespaces (unshare)");
+        skipped_for("user and mount namespaces (unshare)");
         return None;
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../daemontools/scripts/svscanboot");

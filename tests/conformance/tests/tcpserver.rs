@@ -145,7 +145,7 @@ fn compile(side: &Side, rules: &str) {
 fn has_ipv6() -> bool {
     let has = std::net::TcpListener::bind("[::1]:0").is_ok();
     if !has {
-        harness::skipped("IPv6");
+        harness::skipped_for("IPv6");
     }
     has
 }

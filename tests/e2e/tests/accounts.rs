@@ -1,7 +1,7 @@
 //! The installed form: accounts, set-uid, and who runs as whom. Needs root, for a mount namespace
 //! with an account database and a /var of its own.
 
-use harness::{Run, Side, skipped};
+use harness::{Run, Side, skipped_for};
 
 /// Makes the host by the manifest, then runs `script` in it. `$work` is the case's directory, which
 /// everybody may write to; programs that the tree does not have yet are passed over.
@@ -52,7 +52,7 @@ others:x:7798:joe
 fn installed(script: &str) -> Option<String> {
     let side = Side::ours();
     if side.run(["unshare", "-m", "true"]).exit != 0 {
-        skipped("root, for a mount namespace");
+        skipped_for("root, for a mount namespace");
         return None;
     }
     side.write("passwd.more", PASSWD);

@@ -71,8 +71,8 @@ pub fn skipped(what: &str) {
     say(&format!("skipped, missing: {what}\n"));
 }
 
-/// Says in one line that a case is left out because of who runs the tests: also in CI, which runs them
-/// as root.
+/// Says in one line that a case is left out because of who runs the tests, or where (a container may
+/// forbid namespaces): also in CI.
 pub fn skipped_for(reason: &str) {
     say(&format!("skipped: {reason}\n"));
 }

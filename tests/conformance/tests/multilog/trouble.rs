@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use harness::{Background, Run, Side, case, skipped, until};
+use harness::{Background, Run, Side, case, skipped_for, until};
 use unix::signal::Signal;
 
 use crate::{ended, everything, holds, old_names, started, tell};
@@ -11,7 +11,7 @@ use crate::{ended, everything, holds, old_names, started, tell};
 /// can be seen from here.
 fn on_a_full_disk(side: &Side) -> Option<(Background, std::path::PathBuf)> {
     if !unix::Uid::effective().is_root() {
-        skipped("root, to mount a small disk");
+        skipped_for("root, to mount a small disk");
         return None;
     }
     side.directory("disk");
@@ -80,7 +80,7 @@ fn a_directory_named_like_an_old_file_is_left_alone() {
 fn an_old_file_that_cannot_be_removed_is_told_and_left() {
     let side = Side::ours();
     if !unix::Uid::effective().is_root() {
-        return skipped("root, to mount a file");
+        return skipped_for("root, to mount a file");
     }
     let name = "@000000000000000000000000.s";
     side.write(&format!("log/{name}"), "old\n");

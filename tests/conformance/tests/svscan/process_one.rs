@@ -10,7 +10,7 @@ use crate::services::{POLITE_ORPHANS, comes_up, holds, process, service};
 fn contained(side: &Side) -> Option<Background> {
     let unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"];
     if side.run([&unshare[..], &["true"]].concat()).exit != 0 {
-        harness::skipped("user and pid namespaces (unshare)");
+        harness::skipped_for("user and pid namespaces (unshare)");
         return None;
     }
     let words = [&unshare[..], &["--kill-child", "svscan", "services"]].concat();

@@ -8,7 +8,7 @@ use super::{SHOW, Server, named};
 pub(super) fn has_ipv6() -> bool {
     let has = std::net::TcpListener::bind("[::1]:0").is_ok();
     if !has {
-        harness::skipped("IPv6");
+        harness::skipped_for("IPv6");
     }
     has
 }
