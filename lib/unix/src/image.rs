@@ -84,6 +84,22 @@ pub fn search(program: &OsStr, path: &[u8]) -> io::Result<Vec<CString>> {
         .collect()
 }
 
+/// Executes each of `candidates` in turn, as long as there is hope; the error is the last that says
+/// more than "not here".
+pub(crate) fn try_each(candidates: &[CString], execute: impl Fn(&CStr) -> Errno) -> Errno {
+    let mut worst = Errno::ENOENT;
+    for path in candidates {
+        match execute(path) {
+            Errno::ENOENT => {}
+            errno @ (Errno::EACCES | Errno::EPERM | Errno::EISDIR | Errno::ENOTDIR) => {
+                worst = errno;
+            }
+            errno => return errno,
+        }
+    }
+    worst
+}
+
 /// Pointers for execve, ended by a null pointer; valid as long as `strings` is.
 fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
@@ -209,19 +225,8 @@ impl<'a> Ready<'a> {
         }
     }
 
-    /// Tries each candidate; the error is the last that says more than "not here".
     fn execute(&self) -> Errno {
-        let mut worst = Errno::ENOENT;
-        for path in &self.image.candidates {
-            match self.execute_one(path) {
-                Errno::ENOENT => {}
-                errno @ (Errno::EACCES | Errno::EPERM | Errno::EISDIR | Errno::ENOTDIR) => {
-                    worst = errno;
-                }
-                errno => return errno,
-            }
-        }
-        worst
+        try_each(&self.image.candidates, |path| self.execute_one(path))
     }
 
     fn execute_one(&self, path: &CStr) -> Errno {

@@ -8,7 +8,7 @@ use std::ptr;
 
 use super::{Complaint, Notice, Variables};
 use crate::errno::{Errno, classic};
-use crate::image::{Failure, Image, Step};
+use crate::image::{Failure, Image, Step, try_each};
 use crate::raw;
 use crate::signal::{self, Held};
 
@@ -134,19 +134,8 @@ impl Task {
         Failure { step: Step::Exec, errno: self.execute() }
     }
 
-    /// As [`Image`]'s search does: the error is the last that says more than "not here".
     fn execute(&self) -> Errno {
-        let mut worst = Errno::ENOENT;
-        for path in &self.program.candidates {
-            match self.execute_one(path) {
-                Errno::ENOENT => {}
-                errno @ (Errno::EACCES | Errno::EPERM | Errno::EISDIR | Errno::ENOTDIR) => {
-                    worst = errno;
-                }
-                errno => return errno,
-            }
-        }
-        worst
+        try_each(&self.program.candidates, |path| self.execute_one(path))
     }
 
     fn execute_one(&self, path: &CStr) -> Errno {
