@@ -144,6 +144,10 @@ impl World {
         for place in ready {
             match place {
                 Place::Signals => {}
+                Place::Names => {
+                    self.trigger.take_news();
+                    events.push(Event::Pulled);
+                }
                 Place::Trigger => {
                     self.trigger.close();
                     events.push(Event::Pulled);
@@ -187,6 +191,9 @@ impl World {
         add(Interest::readable(&self.signals), Place::Signals);
         if let Some(watch) = self.trigger.watch() {
             add(Interest::readable(watch), Place::Trigger);
+        }
+        if let Some(names) = self.trigger.names() {
+            add(Interest::readable(names), Place::Names);
         }
         for (peer, from, to) in [
             (&self.spawners.local, Place::From(Channel::Local), Place::To(Channel::Local)),
@@ -287,6 +294,7 @@ fn time_until(deadline: i64) -> Duration {
 enum Place {
     From(Channel),
     FromCleaner,
+    Names,
     Signals,
     To(Channel),
     ToCleaner,

@@ -11,6 +11,7 @@ use unix::dir::Dir;
 use unix::errno::{self, Errno};
 use unix::fd::Direct;
 use unix::fifo;
+use unix::watch::{News, Watch as Names};
 
 use crate::send::log::Log;
 
@@ -21,6 +22,9 @@ const MODE: u32 = 0o622;
 #[derive(Debug, Default)]
 pub(super) struct Trigger {
     watch: Option<Watch>,
+    /// Tells when its directory has other files than before: it may have been removed, which nobody
+    /// who has it open is told. `None` where the kernel cannot tell.
+    names: Option<Names>,
     /// True after the log was told that it cannot be watched.
     is_missed: bool,
 }
@@ -39,6 +43,18 @@ impl Trigger {
         self.watch.as_ref()
     }
 
+    /// What else to wait for: it may be another file, and is to be opened again.
+    pub(super) fn names(&self) -> Option<&Names> {
+        self.names.as_ref()
+    }
+
+    /// Takes the news of [`Trigger::names`].
+    pub(super) fn take_news(&mut self) {
+        if self.names.as_mut().map(Names::drain) == Some(News::Gone) {
+            self.names = None;
+        }
+    }
+
     /// Stops watching, until it is opened again.
     pub(super) fn close(&mut self) {
         self.watch = None;
@@ -52,6 +68,9 @@ impl Trigger {
         // Closed before it is opened: what was written until now is no news any more.
         self.watch = None;
         let path = home.queue().join(TRIGGER);
+        if let (None, Some(lock)) = (&self.names, path.parent()) {
+            self.names = Names::directory(lock).ok();
+        }
         match mend(&path, log).and_then(|()| Watch::open(queue).map_err(Trouble::Error)) {
             Ok(watch) => {
                 // Somebody may hold it open with something in it.

@@ -166,11 +166,19 @@ fn a_control_file_that_cannot_be_read_is_a_temporary_failure() {
 #[test]
 fn a_missing_trigger_is_noticed_and_mended() {
     let host = Host::start();
-    fs::remove_file(host.path("qmail/queue/lock/trigger")).expect("a trigger");
-    host.svc("-t", "qmail");
     let trigger = host.path("qmail/queue/lock/trigger");
+    host.svc("-d", "qmail");
+    host.becomes("qmail", "down ");
+    fs::remove_file(&trigger).expect("a trigger");
+    host.svc("-u", "qmail");
     assert!(until(|| trigger.exists()), "{}", host.said());
     still_works(&host);
+
+    // Also while qmail-send has it open.
+    fs::remove_file(&trigger).expect("a trigger");
+    assert!(until(|| trigger.exists()), "{}", host.said());
+    still_works(&host);
+    host.logs("qmail", "trigger: lock/trigger was missing; made it");
 }
 
 /// A small file system over the queue; gone when dropped.
