@@ -56,7 +56,7 @@ pub use dns::{Answer, Asked, Dns, Record};
 pub use files::{Entry, Files};
 pub use host::{ADDRESS, DOMAIN, Host};
 pub use peer::{Peer, Turn};
-pub use side::{Side, Which, executable};
+pub use side::{Side, Which, executable, fetched};
 pub use smtp::Smtp;
 pub use wait::{free_port, until};
 

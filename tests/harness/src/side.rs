@@ -248,7 +248,8 @@ fn checkout() -> &'static Path {
 }
 
 /// The folder that `variable` names, or else the one that `tests/run` has unpacked packages into.
-pub(crate) fn fetched(variable: &str, folder: &str) -> PathBuf {
+#[must_use]
+pub fn fetched(variable: &str, folder: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(|| checkout().join("target").join(folder), PathBuf::from)
 }
 
