@@ -34,6 +34,13 @@ pub fn monotonic() -> Instant {
     Instant::now()
 }
 
+/// Time since the machine was started, that during which it slept among it.
+#[must_use]
+pub fn since_boot() -> Duration {
+    use nix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
 /// Sleeps, without being cut short by signals.
 pub fn sleep(duration: Duration) {
     std::thread::sleep(duration);

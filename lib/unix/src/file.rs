@@ -22,6 +22,14 @@ pub fn open_append(path: &Path) -> io::Result<File> {
     options.append(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK).open(path)
 }
 
+/// Whether this process may execute `path`: no directory, and there.
+#[must_use]
+pub fn is_executable(path: &Path) -> bool {
+    use nix::unistd::{AccessFlags, access};
+    // Nearly always it is not there at all, and one question is enough.
+    access(path, AccessFlags::X_OK).is_ok() && path.is_file()
+}
+
 /// Waits for the exclusive lock (flock) on `file`; held as long as the open file is.
 pub fn lock(file: &File) -> io::Result<()> {
     file.lock()
@@ -208,6 +216,14 @@ mod tests {
         first.commit(&dir.join("file")).unwrap();
         assert_eq!(std::fs::read(dir.join("file")).unwrap(), b"");
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_may_be_executed_is_a_file_with_that_permission() {
+        assert!(is_executable(Path::new("/bin/sh")));
+        for path in ["/bin", "/etc/passwd", "/nonexistent"] {
+            assert!(!is_executable(Path::new(path)), "{path}");
+        }
     }
 
     #[test]

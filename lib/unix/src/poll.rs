@@ -29,6 +29,12 @@ impl<'a> Interest<'a> {
         Interest(PollFd::new(fd.as_fd(), PollFlags::POLLOUT))
     }
 
+    /// Ready when nobody is left at the other end of a pipe or fifo.
+    #[must_use]
+    pub fn hangup(fd: &'a impl AsFd) -> Self {
+        Interest(PollFd::new(fd.as_fd(), PollFlags::empty()))
+    }
+
     /// The same for a descriptor that is already borrowed.
     #[must_use]
     pub fn of(fd: BorrowedFd<'a>, write: bool) -> Self {
@@ -115,6 +121,15 @@ mod tests {
         let mut interests = [Interest::readable(&empty)];
         assert_eq!(wait_held(&mut interests, None, &held).unwrap(), 0);
         held.release();
+    }
+
+    #[test]
+    fn a_writer_is_told_when_the_reader_has_gone() {
+        let (read, write) = crate::fd::pipe().unwrap();
+        let left = |write: &_| wait(&mut [Interest::hangup(write)], Some(Duration::ZERO)).unwrap();
+        assert_eq!(left(&write), 0);
+        drop(read);
+        assert_eq!(left(&write), 1);
     }
 
     #[test]

@@ -92,6 +92,14 @@ fn wait(pid: i32, options: i32) -> io::Result<Option<(Pid, Status)>> {
     }
 }
 
+/// Becomes the parent of descendants whose own parent ends, in the place of process 1; true unless
+/// the kernel cannot do that.
+#[must_use]
+pub fn take_in_orphans() -> bool {
+    // SAFETY: this request passes no pointer.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 }
+}
+
 /// Runs `child` in a new process, which ends with the exit code that it returns.
 ///
 /// The closure never returns into the parent's code, runs no destructors of the parent's values,

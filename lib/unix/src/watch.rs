@@ -1,14 +1,21 @@
-//! Changes of the names in a directory, as a descriptor to poll (inotify).
+//! Changes of the names in directories, as a descriptor to poll (inotify).
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
-/// A directory that is being watched for names that appear, go away or change hands.
+use AddWatchFlags as F;
+
+/// Directories that are being watched for names that appear, go away or change hands.
 #[derive(Debug)]
-pub struct Watch(Inotify);
+pub struct Watch {
+    inotify: Inotify,
+    /// The directory that the rest is about, if there is one.
+    main: Option<WatchDescriptor>,
+}
 
 /// What [`Watch::drain`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,27 +29,54 @@ pub enum News {
 }
 
 impl Watch {
+    /// Watches no directory yet: [`Watch::also`] adds some.
+    ///
+    /// An error where the kernel has no inotify, or no more of it for this user (`EMFILE`).
+    pub fn nothing() -> io::Result<Watch> {
+        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+        Ok(Watch { inotify, main: None })
+    }
+
     /// Watches the names in directory `path` from now on; poll this value for reading, then
     /// [`Watch::drain`]. What happens below a directory in it is not told, nor what another machine
     /// does to a network file system.
     ///
     /// An error where the kernel has no inotify, or no more of it for this user (`EMFILE`, `ENOSPC`).
     pub fn directory(path: &Path) -> io::Result<Watch> {
-        use AddWatchFlags as F;
-        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+        let mut watch = Watch::nothing()?;
         let names = F::IN_CREATE | F::IN_DELETE | F::IN_MOVED_FROM | F::IN_MOVED_TO;
-        inotify.add_watch(path, names | F::IN_ONLYDIR)?;
-        Ok(Watch(inotify))
+        watch.main = Some(watch.inotify.add_watch(path, names | F::IN_ONLYDIR)?);
+        Ok(watch)
     }
 
-    /// Takes everything that has been told so far.
+    /// Watches names that appear in another directory too. To do so again changes nothing.
+    pub fn also(&self, path: &Path) -> io::Result<()> {
+        let names = F::IN_CREATE | F::IN_MOVED_TO | F::IN_ONLYDIR;
+        self.inotify.add_watch(path, names)?;
+        Ok(())
+    }
+
+    /// Takes everything that has been told so far about the directory itself.
     pub fn drain(&mut self) -> News {
+        self.news(|_| false)
+    }
+
+    /// As [`Watch::drain`], and of directories that were added by [`Watch::also`] those names count
+    /// that `counts` says.
+    pub fn news(&self, counts: impl Fn(&OsStr) -> bool) -> News {
         let mut news = News::Nothing;
-        while let Ok(events) = self.0.read_events() {
-            if events.iter().any(|event| event.mask.contains(AddWatchFlags::IN_IGNORED)) {
-                return News::Gone;
+        while let Ok(events) = self.inotify.read_events() {
+            for event in events {
+                let is_main = Some(event.wd) == self.main;
+                if is_main && event.mask.contains(F::IN_IGNORED) {
+                    return News::Gone;
+                }
+                // When too much has happened, nobody knows what.
+                let is_overflow = event.mask.contains(F::IN_Q_OVERFLOW);
+                if is_main || is_overflow || event.name.is_some_and(|name| counts(&name)) {
+                    news = News::Names;
+                }
             }
-            news = News::Names;
         }
         news
     }
@@ -50,7 +84,7 @@ impl Watch {
 
 impl AsFd for Watch {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.inotify.as_fd()
     }
 }
 
@@ -58,11 +92,17 @@ impl AsFd for Watch {
 mod tests {
     use super::*;
     use std::fs;
+    use std::path::PathBuf;
+
+    fn empty(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("unix-watch-{name}-{}", std::process::id()));
+        fs::create_dir(&dir).unwrap();
+        dir
+    }
 
     #[test]
     fn names_that_come_and_go_are_told() {
-        let dir = std::env::temp_dir().join(format!("unix-watch-{}", std::process::id()));
-        fs::create_dir(&dir).unwrap();
+        let dir = empty("names");
         let mut watch = Watch::directory(&dir).unwrap();
         assert_eq!(watch.drain(), News::Nothing);
         fs::create_dir(dir.join("a")).unwrap();
@@ -74,6 +114,21 @@ mod tests {
         assert_eq!(watch.drain(), News::Names);
         fs::remove_dir_all(&dir).unwrap();
         assert_eq!(watch.drain(), News::Gone);
+    }
+
+    #[test]
+    fn in_another_directory_only_names_that_count_are_told() {
+        let dir = empty("also");
+        let watch = Watch::nothing().unwrap();
+        watch.also(&dir).unwrap();
+        watch.also(&dir).unwrap();
+        fs::write(dir.join("other"), "").unwrap();
+        let drain = || watch.news(|name| name == "status");
+        assert_eq!(drain(), News::Nothing);
+        fs::rename(dir.join("other"), dir.join("status")).unwrap();
+        assert_eq!(drain(), News::Names);
+        fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(drain(), News::Nothing);
     }
 
     #[test]
