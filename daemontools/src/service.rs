@@ -11,6 +11,7 @@ use unix::dir::{self, Dir};
 use unix::errno::{self, Errno};
 use unix::fifo;
 
+use crate::state::State;
 use crate::status::{Normally, SIZE, Status};
 
 /// An attempt of [`Trouble::File`]: without this file there never was a supervise.
@@ -51,7 +52,25 @@ pub fn control(service: &Path) -> Result<File, Trouble> {
 
 /// Whether there is a supervise that takes commands: trouble if not.
 pub fn ok(service: &Path) -> Result<(), Trouble> {
-    open_fifo(service, "supervise/ok", OPEN_OK).map(drop)
+    supervisor(service).map(drop)
+}
+
+/// The same, and a descriptor that hangs up when that supervise has gone.
+pub fn supervisor(service: &Path) -> Result<File, Trouble> {
+    open_fifo(service, "supervise/ok", OPEN_OK)
+}
+
+/// How a service is, in all that its supervise tells; `None` if the status file is too short. The status
+/// is read first: what is told beside it is no older.
+pub fn snapshot(service: &Path) -> Result<Option<(Status, State)>, Trouble> {
+    let status = read_status(service)?;
+    Ok(status.map(|status| (status, state(service))))
+}
+
+/// What its supervise tells beside the status; nothing if there is nothing, or it cannot be read.
+#[must_use]
+pub fn state(service: &Path) -> State {
+    State::read(&fs::read(service.join("supervise/state")).unwrap_or_default())
 }
 
 /// What the service normally does, and how it is: `None` if the status file is too short.
@@ -63,11 +82,16 @@ pub fn status(service: &Path) -> Result<(Normally, Option<Status>), Trouble> {
         Err(error) => return Err(trouble("stat down")(error)),
     };
     ok(service)?;
+    Ok((normally, read_status(service)?))
+}
+
+fn read_status(service: &Path) -> Result<Option<Status>, Trouble> {
+    let trouble = |attempt| move |error| diagnose(service, attempt, error);
     let file = File::open(service.join("supervise/status"));
     let mut file = file.map_err(trouble("open supervise/status"))?.take(SIZE as u64);
     let mut bytes = Vec::with_capacity(SIZE);
     file.read_to_end(&mut bytes).map_err(trouble("read supervise/status"))?;
-    Ok((normally, Status::read(&bytes)))
+    Ok(Status::read(&bytes))
 }
 
 fn open_fifo(service: &Path, name: &str, attempt: &'static str) -> Result<File, Trouble> {

@@ -1,20 +1,25 @@
-//! The supervise machine: up, down, want, pause, exit.
+//! The supervise machine: up, down, want, pause, exit, and the scripts around a run.
 //!
-//! It is told what happens and says what to do; its only clock is the time it is told. Commands are
-//! the bytes of supervise/control. Source: supervise(8), svc(8).
+//! It is told what happens and says what to do; its only clock is the time it is told. Source:
+//! supervise(8), svc(8).
+
+mod commands;
+mod machine;
+mod pace;
+mod ready;
+pub mod world;
 
 use std::time::Duration;
 
 use unix::clock::Wall;
 use unix::signal::Signal;
 
-use crate::status::{Service, Status, Want};
+use crate::state::{End, Script};
 
-/// The least time from one start to the next.
-pub const PACE: Duration = Duration::from_secs(1);
-
-/// How long to wait when there can be no more processes.
-pub const SCARCITY: Duration = Duration::from_mins(1);
+pub use commands::{Command, Reach, commands, named};
+pub use machine::Machine;
+pub use pace::{LONGEST, PACE, SCARCITY, pause};
+pub use ready::Means;
 
 /// Now, on two clocks.
 #[derive(Clone, Copy, Debug)]
@@ -28,19 +33,27 @@ pub struct Time {
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A byte came through supervise/control.
-    Command(u8),
+    /// There is no such program: all but `run` may be missing, and `run` where there is a `start`.
+    Absent,
+    /// `check` has ended; true if with 0.
+    Checked(bool),
+    /// A command came through supervise/control.
+    Command(Command),
     /// The service is wanted until it ends by itself, because its input does; then supervise is to
     /// leave. What svscan asks of a logger.
     Drain,
-    /// The service's process has ended.
-    Ended,
-    /// The service could not be started: its program cannot be run.
+    /// The process that was started last has ended.
+    Ended(End),
+    /// The program cannot be run.
     Failed,
-    /// The service could not be started: there can be no more processes.
+    /// There can be no more processes.
     NoProcess,
-    /// The service was started as this process.
-    Started(u32),
+    /// What was told to end may take so long.
+    Patience(Duration, Reach),
+    /// The service says that it is ready.
+    Ready,
+    /// The program was started as this process. `Means` counts for `run` alone.
+    Started(u32, Means),
     /// Time has passed.
     Time,
 }
@@ -48,194 +61,55 @@ pub enum Event {
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// Run `check`.
+    Check,
+    /// End `check`, and do not tell how it ended.
+    EndCheck,
+    /// Send the service the signal that ends it, and CONT; tell [`Event::Patience`] if it is limited.
+    End(Reach),
+    /// Start a program, and tell at once what came of it.
+    Launch(Program),
     /// Exit: there is nothing left to do.
     Leave,
-    /// Send a signal to the service's process.
-    Signal(Signal),
-    /// Start the service, and tell at once what came of it.
+    /// Run `notify`.
+    Notify(Program, u32, Option<End>),
+    /// Send a signal.
+    Signal(Signal, Reach),
+    /// Say that the service keeps failing (how it ended, if it came so far), and how long from its last
+    /// start to the next.
+    Slow(Option<End>, Duration),
+}
+
+/// The programs of a service, of which at most one runs at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// After each end of `run`, which was this.
+    Finish(End),
+    /// The service itself.
+    Run,
+    /// Before the first `run`.
     Start,
+    /// After the last `run`.
+    Stop,
 }
 
-/// A supervise: one service, and what is wanted of it.
-#[derive(Clone, Debug)]
-pub struct Machine {
-    want: Want,
-    leave: Leave,
-    phase: Phase,
-    since: Wall,
-    /// Before this, nothing is started.
-    earliest: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// To be started, as soon as it may be.
-    Due,
-    /// Not running, and not to be started.
-    Down,
-    /// Being started: nobody has told yet what came of it.
-    Starting,
-    Up {
-        pid: u32,
-        paused: bool,
-    },
-}
-
-/// Whether supervise is to leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leave {
-    /// When the service has run once more.
-    AfterRun,
-    No,
-    /// When the service does not run.
-    WhenDown,
-}
-
-impl Machine {
-    /// The machine of a service that has never run, and is to be started if `want` is up.
+impl Program {
+    /// What it is, unless it is the service itself.
     #[must_use]
-    pub fn new(want: Want, now: Time) -> Machine {
-        let phase = if want == Want::Down { Phase::Down } else { Phase::Due };
-        Machine { want, leave: Leave::No, phase, since: now.wall, earliest: now.steady }
+    pub fn script(self) -> Option<Script> {
+        match self {
+            Program::Finish(_) => Some(Script::Finish),
+            Program::Run => None,
+            Program::Start => Some(Script::Start),
+            Program::Stop => Some(Script::Stop),
+        }
     }
 
-    /// What to tell the world about the service.
+    /// Its file's name.
     #[must_use]
-    pub fn status(&self) -> Status {
-        let service = match self.phase {
-            Phase::Up { pid, paused } => Service::Up { pid, paused },
-            Phase::Due | Phase::Down | Phase::Starting => Service::Down,
-        };
-        Status { since: self.since, service, want: self.want }
+    pub fn name(self) -> &'static str {
+        self.script().map_or("run", Script::name)
     }
-
-    /// The service's process, while it runs.
-    #[must_use]
-    pub fn pid(&self) -> Option<u32> {
-        match self.phase {
-            Phase::Up { pid, .. } => Some(pid),
-            Phase::Due | Phase::Down | Phase::Starting => None,
-        }
-    }
-
-    /// When to tell that time has passed, on the steady clock.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Duration> {
-        (self.phase == Phase::Due).then_some(self.earliest)
-    }
-
-    /// Takes an event; the actions are to be done in order.
-    pub fn step(&mut self, event: Event, now: Time) -> Vec<Action> {
-        let mut actions = Vec::new();
-        match event {
-            Event::Command(byte) => self.command(byte, &mut actions),
-            Event::Drain => self.drain(),
-            Event::Ended => self.end(now),
-            Event::Failed => self.fail(now),
-            Event::NoProcess => self.wait(now, SCARCITY),
-            Event::Started(pid) => {
-                self.phase = Phase::Up { pid, paused: false };
-                self.since = now.wall;
-                self.earliest = now.steady + PACE;
-                if self.leave == Leave::AfterRun {
-                    self.leave = Leave::WhenDown;
-                }
-            }
-            Event::Time => {}
-        }
-        match (self.phase, self.leave) {
-            (Phase::Due | Phase::Down, Leave::WhenDown) => actions.push(Action::Leave),
-            (Phase::Due, _) if now.steady >= self.earliest => {
-                self.phase = Phase::Starting;
-                actions.push(Action::Start);
-            }
-            _ => {}
-        }
-        actions
-    }
-
-    fn command(&mut self, byte: u8, actions: &mut Vec<Action>) {
-        match byte {
-            b'd' => self.down(actions),
-            b'o' => self.start(Want::Once),
-            b'u' => self.start(Want::Up),
-            b'x' => self.leave = Leave::WhenDown,
-            _ => {
-                let Some(signal) = signal(byte) else { return };
-                if let Phase::Up { paused, .. } = &mut self.phase {
-                    match byte {
-                        b'c' => *paused = false,
-                        b'p' => *paused = true,
-                        _ => {}
-                    }
-                    actions.push(Action::Signal(signal));
-                }
-            }
-        }
-    }
-
-    fn down(&mut self, actions: &mut Vec<Action>) {
-        self.want = Want::Down;
-        match &mut self.phase {
-            Phase::Up { paused, .. } => {
-                *paused = false;
-                actions.extend([Signal::SIGTERM, Signal::SIGCONT].map(Action::Signal));
-            }
-            phase => *phase = Phase::Down,
-        }
-        if self.leave == Leave::AfterRun {
-            self.leave = Leave::WhenDown;
-        }
-    }
-
-    fn start(&mut self, want: Want) {
-        self.want = want;
-        if self.phase == Phase::Down {
-            self.phase = Phase::Due;
-        }
-    }
-
-    fn drain(&mut self) {
-        self.leave = match self.phase {
-            Phase::Due | Phase::Starting => Leave::AfterRun,
-            Phase::Down | Phase::Up { .. } => Leave::WhenDown,
-        };
-    }
-
-    fn end(&mut self, now: Time) {
-        self.phase = if self.want == Want::Up { Phase::Due } else { Phase::Down };
-        self.since = now.wall;
-    }
-
-    /// Who wants the service once has had it: it is not tried again.
-    fn fail(&mut self, now: Time) {
-        self.wait(now, PACE);
-        if self.want == Want::Once {
-            self.phase = Phase::Down;
-            if self.leave == Leave::AfterRun {
-                self.leave = Leave::WhenDown;
-            }
-        }
-    }
-
-    fn wait(&mut self, now: Time, pause: Duration) {
-        self.phase = Phase::Due;
-        self.earliest = now.steady + pause;
-    }
-}
-
-/// The signal that a command sends to a running service.
-fn signal(byte: u8) -> Option<Signal> {
-    Some(match byte {
-        b'a' => Signal::SIGALRM,
-        b'c' => Signal::SIGCONT,
-        b'h' => Signal::SIGHUP,
-        b'i' => Signal::SIGINT,
-        b'k' => Signal::SIGKILL,
-        b'p' => Signal::SIGSTOP,
-        b't' => Signal::SIGTERM,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -1,19 +1,23 @@
 //! supervise — start and monitor a service.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use daemontools::status::{SIZE, Want};
-use daemontools::supervise::{Action, Event, Machine, Time};
-use prog::{Args, Chain, Exit, Fatal, OrFatal, Program};
-use unix::file::{self, Replacement};
+use daemontools::state::End;
+use daemontools::status::Want;
+use daemontools::supervise::world::{
+    self, Helper, LeftBehind, Programs, Record, left_behind, send_to_all,
+};
+use daemontools::supervise::{Action, Event, Machine, Reach, Time, commands};
+use prog::{Args, Exit, Fatal, OrFatal, Program};
+use unix::fd::{self, Standard};
 use unix::poll::{self, Interest};
-use unix::process::{self, SpawnError};
 use unix::signal::{self, Signal, Signals};
-use unix::{Pid, clock, fifo};
+use unix::{Pid, clock, fifo, process};
 
 const SUPERVISE: Program = Program::new("supervise", "dir");
 
@@ -34,7 +38,7 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Want::Up,
         Err(error) => return Err(Fatal::because(("unable to stat ", &dir, "/down"), error)),
     };
-    let _lock = lock().or_fatal(("unable to acquire ", &dir, "/supervise/lock"))?;
+    let _lock = world::lock().or_fatal(("unable to acquire ", &dir, "/supervise/lock"))?;
 
     let path = Path::new("supervise/control");
     let read = ("unable to read ", &dir, "/supervise/control");
@@ -43,27 +47,27 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
     // As long as this is open, the reading end never comes to its end.
     let _writer =
         fifo::write_end(path).or_fatal(("unable to write ", &dir, "/supervise/control"))?;
+    let path = Path::new("supervise/ok");
+    let read = ("unable to read ", &dir, "/supervise/ok");
+    fifo::make(path, 0o600).or_fatal(read)?;
 
-    let mut world = World { dir, origin, signals, control, told: None };
-    let mut machine = Machine::new(want, world.now());
-    world.tell(&machine);
+    let _ = process::take_in_orphans(); // where the kernel cannot do that, `+` reaches less
+    let mut world = World::new(&dir, origin, signals, control);
+    let mut machine = world.machine(want);
+    world.handle(&mut machine, Event::Time);
+    world.record.tell(&machine);
 
     // Opened last: whoever finds a reader here can read the status and send commands.
-    let path = Path::new("supervise/ok");
-    let read = ("unable to read ", &world.dir, "/supervise/ok");
-    fifo::make(path, 0o600).or_fatal(read)?;
-    let _ok = fifo::read_end(path).or_fatal(read)?;
-
-    let mut events = vec![Event::Time];
+    let ok = fifo::read_end(path).inspect_err(|_| world.send(&machine, Signal::SIGKILL));
+    let _ok = ok.or_fatal(read)?;
     loop {
-        for event in events {
+        for event in world.wait(&machine) {
             if world.handle(&mut machine, event) {
-                world.tell(&machine);
+                world.record.tell(&machine);
                 return Ok(Exit::OK);
             }
         }
-        world.tell(&machine);
-        events = world.wait(&machine);
+        world.record.tell(&machine);
     }
 }
 
@@ -72,41 +76,12 @@ const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Si
 
 fn catch_signals() -> io::Result<Signals> {
     signal::ignore(Signal::SIGPIPE)?; // nobody may be left to read a warning
-    let mut caught = vec![Signal::SIGCHLD, Signal::SIGUSR1];
+    let mut caught = vec![Signal::SIGCHLD, Signal::SIGUSR1, Signal::SIGUSR2];
     // Who started us with nohup wants us to stay.
     caught.extend(ENDING.iter().filter(|&&s| s != Signal::SIGHUP || !signal::is_ignored(s)));
     let signals = Signals::catch(&caught)?;
     signal::unblock_all()?;
     Ok(signals)
-}
-
-/// The lock that one supervise of a service holds. Makes the directory it lies in; where that is a
-/// symbolic link to nothing, makes what the link names.
-fn lock() -> io::Result<File> {
-    let dir = Path::new("supervise");
-    let path = Path::new("supervise/lock");
-    let is_missing = |opened: &io::Result<File>| {
-        opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-    };
-    let mut opened = file::open_append(path);
-    if is_missing(&opened) {
-        let _ = make_private(dir); // the next opening says what is wrong
-        opened = file::open_append(path);
-    }
-    if is_missing(&opened)
-        && let Ok(target) = fs::read_link(dir)
-    {
-        let _ = make_private(&target); // as above
-        opened = file::open_append(path);
-    }
-    let file = opened?;
-    file::try_lock(&file)?;
-    Ok(file)
-}
-
-fn make_private(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().mode(0o700).create(dir)
 }
 
 /// What the machine acts upon.
@@ -116,68 +91,121 @@ struct World {
     origin: Instant,
     signals: Signals,
     control: File,
-    /// What stands in supervise/status.
-    told: Option<[u8; SIZE]>,
+    programs: Programs,
+    record: Record,
+    /// Where the service writes when it is ready.
+    notification: Option<File>,
+    /// A service that was started by another supervise.
+    left_behind: Option<LeftBehind>,
+    check: Option<Pid>,
+    /// Runs of `notify`.
+    notifiers: Vec<Pid>,
 }
 
 impl World {
+    fn new(dir: &Path, origin: Instant, signals: Signals, control: File) -> World {
+        World {
+            dir: dir.to_owned(),
+            origin,
+            signals,
+            control,
+            programs: Programs::new(SUPERVISE, dir),
+            record: Record::open(SUPERVISE, dir),
+            notification: None,
+            left_behind: None,
+            check: None,
+            notifiers: Vec::new(),
+        }
+    }
+
+    /// The machine of a service that does not run, or that runs although its supervise was killed.
+    fn machine(&mut self, want: Want) -> Machine {
+        let state = self.record.state();
+        self.left_behind = left_behind(self.record.status());
+        match &self.left_behind {
+            Some(LeftBehind { status, .. }) => {
+                SUPERVISE.info(("taking over ", &self.dir, ", which was left running"), ());
+                Machine::taking_over(*status, state, world::means(false), self.now())
+            }
+            None => Machine::new(want, state.last, self.now()),
+        }
+    }
+
     fn now(&self) -> Time {
         Time { steady: self.origin.elapsed(), wall: clock::wall() }
     }
 
     /// Feeds an event to the machine, and does what it says; true if that is to leave.
     fn handle(&mut self, machine: &mut Machine, event: Event) -> bool {
-        let mut next = Some(event);
-        while let Some(event) = next.take() {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
             for action in machine.step(event, self.now()) {
                 match action {
+                    Action::Check => {
+                        self.check = self.programs.help(Helper::Check);
+                        if self.check.is_none() {
+                            events.push_back(Event::Checked(false));
+                        }
+                    }
+                    Action::End(reach) => events.extend(self.end(machine, reach)),
+                    Action::EndCheck => {
+                        if let Some(pid) = self.check.take() {
+                            let _ = signal::send(pid, Signal::SIGKILL); // it may have ended
+                        }
+                    }
+                    Action::Launch(program) => {
+                        let (event, notification) = self.programs.launch(program);
+                        self.notification = notification;
+                        events.push_back(event);
+                    }
                     Action::Leave => return true,
-                    Action::Signal(signal) => kill(machine, signal),
-                    Action::Start => next = Some(self.start()),
+                    Action::Notify(program, pid, end) => {
+                        self.notifiers
+                            .extend(self.programs.help(Helper::Notify(program, pid, end)));
+                    }
+                    Action::Signal(signal, reach) => self.signal(machine, signal, reach),
+                    Action::Slow(end, pause) => self.complain(end, pause),
                 }
             }
         }
         false
     }
 
-    fn start(&self) -> Event {
-        let dir = &self.dir;
-        match Chain::new(["./run"]).launch() {
-            Ok(child) => u32::try_from(child.pid.as_raw()).map_or(Event::Failed, Event::Started),
-            Err(SpawnError::Enter(failure)) => {
-                // Not the end of supervise, but these words are what log readers know.
-                SUPERVISE.say("fatal", ("unable to start ", dir, "/run"), failure.errno);
-                Event::Failed
-            }
-            Err(SpawnError::Fork(errno)) => {
-                SUPERVISE.warning(("unable to fork for ", dir, ", sleeping 60 seconds"), errno);
-                Event::NoProcess
+    fn complain(&self, end: Option<End>, pause: Duration) {
+        let how = end.map(|end| format!(" ({})", end.words())).unwrap_or_default();
+        let seconds = pause.as_secs();
+        let what = (&self.dir, " keeps failing", how, ", pausing ", seconds, " seconds");
+        SUPERVISE.warning(what, ());
+    }
+
+    fn end(&self, machine: &Machine, reach: Reach) -> Option<Event> {
+        self.signal(machine, self.programs.down_signal(), reach);
+        self.signal(machine, Signal::SIGCONT, reach);
+        self.programs.patience().map(|limit| Event::Patience(limit, reach))
+    }
+
+    fn signal(&self, machine: &Machine, signal: Signal, reach: Reach) {
+        match (reach, &self.left_behind) {
+            (Reach::Process, _) => self.send(machine, signal),
+            (Reach::Whole, left_behind) => {
+                // The one that was left behind is nobody's descendant here.
+                if left_behind.is_some() {
+                    self.send(machine, signal);
+                }
+                let roots = [Some(process::id()), left_behind.as_ref().and(pid(machine))];
+                let roots: Vec<Pid> = roots.into_iter().flatten().collect();
+                let spared: Vec<Pid> = self.notifiers.iter().copied().chain(self.check).collect();
+                send_to_all(signal, &roots, &spared);
             }
         }
     }
 
-    /// Writes the status, if it is not what stands there. It is state, not data: no sync.
-    fn tell(&mut self, machine: &Machine) {
-        let status = machine.status().write();
-        if self.told == Some(status) {
-            return;
-        }
-        let (dir, aside) = (&self.dir, Path::new("supervise/status.new"));
-        let new = (dir, "/supervise/status.new");
-        let mut replacement = match Replacement::create(aside, 0o644) {
-            Ok(replacement) => replacement,
-            Err(error) => return SUPERVISE.warning(("unable to open ", new), error),
-        };
-        match replacement.write(&status) {
-            Ok(SIZE) => {}
-            Ok(_) => {
-                return SUPERVISE.warning(("unable to write ", new, ": partial write"), ());
-            }
-            Err(error) => return SUPERVISE.warning(("unable to write ", new), error),
-        }
-        match replacement.rename(Path::new("supervise/status")) {
-            Ok(()) => self.told = Some(status),
-            Err(error) => SUPERVISE.warning(("unable to rename ", new, " to status"), error),
+    /// Sends a signal to the process of the service.
+    fn send(&self, machine: &Machine, signal: Signal) {
+        if let Some(left_behind) = &self.left_behind {
+            left_behind.send(signal);
+        } else if let Some(pid) = pid(machine) {
+            let _ = signal::send(pid, signal); // it may have ended, or be another user's
         }
     }
 
@@ -185,54 +213,112 @@ impl World {
     /// service's end: a logger ends as soon as svscan has sent its wish and closed the pipe.
     fn wait(&mut self, machine: &Machine) -> Vec<Event> {
         let limit = machine.deadline().map(|at| at.saturating_sub(self.origin.elapsed()));
-        let mut interests = [Interest::readable(&self.signals), Interest::readable(&self.control)];
+        let mut interests =
+            vec![Interest::readable(&self.signals), Interest::readable(&self.control)];
+        interests.extend(self.notification.as_ref().map(Interest::readable));
+        interests.extend(self.left_behind.as_ref().map(|left| Interest::readable(&left.handle)));
         if let Err(error) = poll::wait(&mut interests, limit) {
             SUPERVISE.warning(("unable to wait for ", &self.dir), error);
             clock::sleep(Duration::from_secs(1)); // out of memory: not for long, it is to be hoped
         }
-        let [signaled, commanded] = interests.map(|interest| interest.is_ready());
+        let mut ready = interests.iter().map(Interest::is_ready);
+        let (signaled, commanded) = (ready.next() == Some(true), ready.next() == Some(true));
+        let notified = self.notification.is_some() && ready.next() == Some(true);
+        let ended = self.left_behind.is_some() && ready.next() == Some(true);
+
         let mut events = Vec::new();
+        if notified {
+            events.extend(self.hear());
+        }
         if signaled {
-            let signals = self.signals.drain();
-            for &signal in &signals {
-                events.extend(wishes(signal));
-            }
-            if signals.contains(&Signal::SIGCHLD) && has_ended(machine) {
-                events.push(Event::Ended);
-            }
+            self.take_signals(machine, &mut events);
+        }
+        if ended {
+            events.extend(self.left_behind.take().map(|left| Event::Ended(left.end())));
         }
         if commanded {
             let mut bytes = [0; 512];
             let count = self.control.read(&mut bytes).unwrap_or(0); // there will be another turn
-            events.extend(bytes.iter().take(count).map(|&byte| Event::Command(byte)));
+            let bytes = bytes.get(..count).unwrap_or_default();
+            events.extend(commands(bytes).map(Event::Command));
         }
         events.push(Event::Time);
         events
     }
+
+    fn take_signals(&mut self, machine: &Machine, events: &mut Vec<Event>) {
+        let signals = self.signals.drain();
+        for &signal in &signals {
+            events.extend(wishes(signal));
+        }
+        if signals.contains(&Signal::SIGUSR2) {
+            self.turn_output();
+        }
+        if signals.contains(&Signal::SIGCHLD) {
+            self.reap(machine, events);
+        }
+    }
+
+    /// Takes the ends of all children: the service's process, helpers, and what the service has left to us.
+    fn reap(&mut self, machine: &Machine, events: &mut Vec<Event>) {
+        let current = pid(machine).filter(|_| self.left_behind.is_none());
+        while let Ok(Some((pid, status))) = process::reap() {
+            if Some(pid) == current {
+                events.push(Event::Ended(world::how(status)));
+            } else if Some(pid) == self.check {
+                self.check = None;
+                events.push(Event::Checked(status.is_success()));
+            } else {
+                self.notifiers.retain(|notifier| *notifier != pid);
+            }
+        }
+    }
+
+    /// Reads what the service writes to its notification descriptor: the end of a line is what counts.
+    fn hear(&mut self) -> Option<Event> {
+        let mut bytes = [0; 512];
+        let count = match self.notification.as_mut()?.read(&mut bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+            Ok(count) => count,
+            Err(_) => 0,
+        };
+        let is_ready = bytes.get(..count).unwrap_or_default().contains(&b'\n');
+        if is_ready || count == 0 {
+            self.notification = None;
+        }
+        is_ready.then_some(Event::Ready)
+    }
+
+    /// Svscan has a log for the service now, which it had not when it started us: what is started from
+    /// now on writes there. Source: svscan(8).
+    fn turn_output(&self) {
+        let path = Path::new("supervise/output");
+        let turned = fifo::write_end(path).and_then(|pipe| {
+            fd::nonblocking(&pipe, false)?;
+            fd::redirect(Standard::Output, &pipe)
+        });
+        match turned {
+            Ok(()) => {
+                let _ = fs::remove_file(path); // its work is done
+            }
+            Err(error) => {
+                SUPERVISE.warning(("unable to write ", &self.dir, "/supervise/output"), error);
+            }
+        }
+    }
+}
+
+fn pid(machine: &Machine) -> Option<Pid> {
+    machine.pid().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw)
 }
 
 /// What a signal to supervise itself means.
 fn wishes(signal: Signal) -> Vec<Event> {
-    let commands: &[u8] = match signal {
+    let wanted: &[u8] = match signal {
         Signal::SIGHUP | Signal::SIGINT | Signal::SIGTERM => b"dx",
-        Signal::SIGQUIT => b"dxk",
+        Signal::SIGQUIT => b"dx+k",
         Signal::SIGUSR1 => return vec![Event::Drain],
         _ => b"",
     };
-    commands.iter().map(|&byte| Event::Command(byte)).collect()
-}
-
-fn kill(machine: &Machine, signal: Signal) {
-    if let Some(pid) = machine.pid().and_then(|pid| i32::try_from(pid).ok()) {
-        let _ = signal::send(Pid::from_raw(pid), signal); // it may have ended, or be another user's
-    }
-}
-
-/// Takes the ends of all children; true if the service's process is among them.
-fn has_ended(machine: &Machine) -> bool {
-    let mut found = false;
-    while let Ok(Some((pid, _))) = process::reap() {
-        found |= u32::try_from(pid.as_raw()).ok() == machine.pid();
-    }
-    found
+    commands(wanted).map(Event::Command).collect()
 }

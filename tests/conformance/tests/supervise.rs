@@ -2,9 +2,19 @@
 
 #[path = "supervise/commands.rs"]
 mod commands;
+#[path = "supervise/ready.rs"]
+mod ready;
+#[path = "supervise/scripts.rs"]
+mod scripts;
 #[path = "supervise/start.rs"]
 mod start;
+#[path = "supervise/state.rs"]
+mod state;
 #[path = "supervise/stop.rs"]
 mod stop;
+#[path = "supervise/takeover.rs"]
+mod takeover;
+#[path = "supervise/whole.rs"]
+mod whole;
 
 mod services;

@@ -1,6 +1,8 @@
 //! svc beside the original.
 
 mod services;
+#[path = "svc/wait.rs"]
+mod wait;
 
 use harness::{Case, Run, Side, case};
 use services::{
@@ -9,9 +11,29 @@ use services::{
 
 #[test]
 fn an_unknown_option_is_explained() {
-    case(|side| side.run(["svc", "-z", "sv"])).same();
-    case(|side| side.run(["svc", "-dz"])).same();
-    case(|side| side.run(["svc", "-:", "sv"])).same();
+    let ours = "\
+svc options: u up, d down, o once, x exit, p pause, c continue, h hup, a alarm, i interrupt, t term, \
+k kill, q quit, 1 usr1, 2 usr2, w winch, + everything, = process, W[udUDrRx] wait, T milliseconds
+";
+    let original = "\
+svc options: u up, d down, o once, x exit, p pause, c continue, h hup, a alarm, i interrupt, t term, \
+k kill
+";
+    for (words, letter) in
+        [(&["svc", "-z", "sv"][..], 'z'), (&["svc", "-dz"], 'z'), (&["svc", "-:"], ':')]
+    {
+        let complaint = format!("svc: illegal option -- {letter}\n");
+        let _ = case(|side| side.run(words))
+            .same_exit()
+            .same_stdout()
+            .differing_stderr(&(complaint.clone() + ours), &(complaint + original));
+    }
+    let side = Side::ours();
+    for words in [&["svc", "-W", "z", "sv"][..], &["svc", "-Wuu", "sv"], &["svc", "-T", "1s", "sv"]]
+    {
+        let run = side.run(words);
+        assert_eq!((run.exit, String::from_utf8(run.stderr).unwrap()), (100, ours.to_owned()));
+    }
 }
 
 #[test]
@@ -45,6 +67,31 @@ fn letters_are_sent_in_order_and_once() {
     for (options, expected) in all {
         sent(options).differing_stdout(expected, expected).same();
     }
+}
+
+#[test]
+fn what_follows_plus_is_for_everything_and_that_ends_with_the_command() {
+    for (options, expected) in [
+        ("-q12w", "q12w\n"),
+        ("-+k", "+k=\n"),
+        ("-t+t=t", "t+t=t\n"),
+        ("-+++tt==", "+t=\n"),
+        ("-=t", "t\n"),
+    ] {
+        let _ = sent_by_ours(options, expected);
+    }
+}
+
+fn sent_by_ours(options: &str, expected: &str) -> Run {
+    let side = Side::ours();
+    side.directory("sv/supervise");
+    let script = format!(
+        "mkfifo sv/supervise/control; exec 3<>sv/supervise/control; svc {options} sv && echo >&3 && \
+         head -n 1 <&3"
+    );
+    let run = side.run(["sh", "-c", &script]);
+    assert_eq!(String::from_utf8_lossy(&run.stdout), expected);
+    run
 }
 
 /// Runs svc on services that cannot be controlled, and on one that can, behind them.

@@ -70,6 +70,22 @@ pub fn status_at(path: &Path) -> (u32, u8, u8) {
     }
 }
 
+/// What supervise/state tells, without the times.
+pub fn state(side: &Side, name: &str) -> String {
+    let text = String::from_utf8(side.read(&format!("{name}/supervise/state"))).unwrap();
+    let words = |line: &str| match line.split_at_checked(26) {
+        Some((label, words)) if label.starts_with('@') => format!("{words}\n"),
+        _ => panic!("{line:?} has no label"),
+    };
+    text.lines().map(words).collect()
+}
+
+/// Waits until supervise/state tells `text`.
+pub fn states(side: &Side, name: &str, text: &str) {
+    let is_so = || state(side, name).contains(text);
+    assert!(until(is_so), "{name}: no {text:?} in {:?}", state(side, name));
+}
+
 /// Waits until the service runs with another pid than `old` (0: for any), and gives that.
 pub fn comes_up(side: &Side, name: &str, old: u32) -> u32 {
     let path = side.path().join(name);
