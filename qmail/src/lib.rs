@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod domains;
 pub mod inject;
 pub mod ipme;
+pub mod listing;
 pub mod local;
 pub mod mailbox;
 pub mod maildir;

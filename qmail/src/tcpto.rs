@@ -204,7 +204,8 @@ fn kind(address: IpAddr) -> (Family, IpAddr) {
     (if address.is_ipv4() { Family::Four } else { Family::Six }, address)
 }
 
-fn read(family: Family, file: impl Read) -> io::Result<Vec<u8>> {
+/// The bytes of a table, for [`entries`]; what lies behind its last record is not read.
+pub fn read(family: Family, file: impl Read) -> io::Result<Vec<u8>> {
     let size = RECORDS * family.record_size();
     let mut table = Vec::with_capacity(size);
     file.take(size as u64).read_to_end(&mut table)?;
