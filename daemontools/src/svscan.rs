@@ -1,7 +1,7 @@
 //! Which services exist, which have a log, what to start again; and how all of them end.
 //!
-//! A service is a directory, whatever its name. It has a `supervise`, and another for its log if it had
-//! a `log` when it was first seen. The machine is told what was found and who ended, and says what to
+//! A service is a directory, whatever its name. It has a `supervise`, and another for its log if it has
+//! a `log`. The machine is told what was found and who ended, and says what to
 //! start and to signal; its only clock is the time it is told, counted from any moment. Source:
 //! svscan(8).
 
@@ -50,10 +50,22 @@ pub struct Entry {
     pub name: OsString,
     /// Its identity.
     pub id: Id,
-    /// Whether there is a `log` in it. Only asked of services that [`Machine::knows`] not.
+    /// Whether there is a `log` in it.
     pub has_log: bool,
     /// Whether somebody may still be filling it: it is no link, and changed less than [`SETTLING`] ago.
+    /// Of a service that is known: whether its `log` did.
     pub is_fresh: bool,
+}
+
+/// What is known about a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It has not been seen before.
+    Not,
+    /// It is a service with a log.
+    WithLog,
+    /// It is a service that had no log yet.
+    WithoutLog,
 }
 
 /// What was found in the directory.
@@ -91,6 +103,8 @@ pub enum Event {
 pub enum Action {
     /// Close this service's pipe: both ends.
     Close(Key),
+    /// Give this service a pipe to the log that it has got, and tell its supervise, if that runs.
+    Join(Key, OsString, Option<u32>),
     /// Exit.
     Leave,
     /// Complain that this supervise does not end.
@@ -146,10 +160,14 @@ impl Machine {
         }
     }
 
-    /// Whether this directory has been seen before, and what it has is settled.
+    /// What is known about a directory.
     #[must_use]
-    pub fn knows(&self, id: Id) -> bool {
-        self.keys.contains_key(&id)
+    pub fn known(&self, id: Id) -> Known {
+        match self.keys.get(&id).and_then(|key| self.services.get(key)) {
+            None => Known::Not,
+            Some(service) if service.log.is_some() => Known::WithLog,
+            Some(_) => Known::WithoutLog,
+        }
     }
 
     /// When to tell that time has passed.
@@ -221,8 +239,20 @@ impl Machine {
             wait = wait.min(PERIOD);
         }
         let mut settling = HashMap::new();
+        let mut joining = Vec::new();
         for entry in found.entries {
-            if let Some(service) = self.keys.get(&entry.id).and_then(|k| self.services.get_mut(k)) {
+            let key = self.keys.get(&entry.id).copied();
+            if let Some((key, service)) =
+                key.and_then(|key| Some((key, self.services.get_mut(&key)?)))
+            {
+                if entry.has_log && service.log.is_none() {
+                    if entry.is_fresh {
+                        wait = wait.min(SETTLING);
+                    } else {
+                        service.log = Some(Process::Due(now));
+                        joining.push(Action::Join(key, entry.name.clone(), service.main.pid()));
+                    }
+                }
                 if service.seen < self.scans {
                     if service.seen + 1 < self.scans {
                         service.hurry(now); // it was away
@@ -245,6 +275,7 @@ impl Machine {
         self.settling = settling;
         self.next_scan = now + wait;
         self.forget(actions);
+        actions.append(&mut joining);
         for (&key, service) in &mut self.services {
             if service.seen == self.scans {
                 let due = service.start(key, now, actions);

@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::ffi::OsString;
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -20,7 +21,7 @@ use unix::poll::{self, Interest};
 use unix::process::{self, SpawnError};
 use unix::signal::{self, Signal, Signals};
 use unix::watch::{News, Watch};
-use unix::{Pid, clock};
+use unix::{Pid, clock, fifo};
 
 const SVSCAN: Program = Program::new("svscan", "[ -t seconds ] [ dir [ program ... ] ]");
 
@@ -106,6 +107,7 @@ impl World {
             for action in machine.step(event, self.origin.elapsed()) {
                 match action {
                     Action::Close(key) => drop(self.pipes.remove(&key)),
+                    Action::Join(key, name, pid) => self.join(key, &name, pid),
                     Action::Leave => return true,
                     Action::Lost(name, role) => {
                         SVSCAN.warning(("supervise ", &name, suffix(role), " does not end"), ());
@@ -131,9 +133,15 @@ impl World {
             self.watch = Watch::directory(Path::new(".")).ok();
         }
         let complain = |name: &OsString, errno| SVSCAN.warning(("unable to stat ", name), errno);
-        match directory::read(&mut self.complaints, |id| machine.knows(id), complain) {
+        match directory::read(&mut self.complaints, |id| machine.known(id), complain) {
             Ok(mut found) => {
-                found.is_watched = self.watch.is_some();
+                found.is_watched = self.watch.as_ref().is_some_and(|watch| {
+                    let without = found.entries.iter().filter(|entry| !entry.has_log);
+                    // A log may be added to these.
+                    without.fold(true, |is_watched, entry| {
+                        is_watched & watch.also(Path::new(&entry.name)).is_ok()
+                    })
+                });
                 Some(Event::Found(found))
             }
             Err(error) => {
@@ -183,6 +191,24 @@ impl World {
         None
     }
 
+    /// Makes the pipe of a service that runs already, under a name, so that its supervise can open it.
+    fn join(&mut self, key: Key, name: &OsString, pid: Option<u32>) {
+        let mut pipe = named_pipe(name);
+        if self.makes_room(&pipe) {
+            pipe = named_pipe(name);
+        }
+        match pipe {
+            Ok(pipe) => {
+                self.pipes.insert(key, pipe);
+                if let Some(pid) = pid {
+                    kill(pid, Signal::SIGUSR2);
+                }
+            }
+            // It will be an ordinary one, for the next supervise of the service.
+            Err(error) => SVSCAN.warning(("unable to create pipe for ", name), error),
+        }
+    }
+
     /// The end of a service's pipe that one of its supervises gets, and under which number.
     fn end_of_pipe(&mut self, key: Key, role: Role) -> io::Result<(i32, OwnedFd)> {
         let (read, write) = match self.pipes.entry(key) {
@@ -217,7 +243,7 @@ impl World {
             clock::sleep(Duration::from_secs(1)); // out of memory: not for long, it is to be hoped
         }
         let mut events = Vec::new();
-        match self.watch.as_mut().map(Watch::drain) {
+        match self.watch.as_ref().map(|watch| watch.news(|name| name == "log")) {
             Some(News::Gone) => {
                 self.watch = None;
                 events.push(Event::Changed);
@@ -238,6 +264,19 @@ impl World {
         events.push(Event::Time);
         events
     }
+}
+
+/// Both ends of the fifo `supervise/output` of a service.
+fn named_pipe(service: &OsString) -> io::Result<(OwnedFd, OwnedFd)> {
+    let path = Path::new(service).join("supervise/output");
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => fifo::make(&path, 0o600)?,
+    }
+    let (read, write) = (fifo::read_end(&path)?, fifo::write_end(&path)?);
+    fd::nonblocking(&read, false)?;
+    fd::nonblocking(&write, false)?;
+    Ok((read.into(), write.into()))
 }
 
 fn suffix(role: Role) -> &'static str {

@@ -11,17 +11,17 @@ use std::time::SystemTime;
 
 use unix::errno::{self, Errno};
 
-use super::{Entry, Found, Id, SETTLING};
+use super::{Entry, Found, Id, Known, SETTLING};
 
 /// What could not be looked at when the directory was last read, and why: it is told once.
 #[derive(Debug, Default)]
 pub struct Complaints(HashMap<OsString, Errno>);
 
-/// Reads the working directory. `knows` tells which services have been seen before; `complain` gets what
+/// Reads the working directory. `known` tells which services have been seen before; `complain` gets what
 /// cannot be looked at, unless it was so the last time.
 pub fn read(
     complaints: &mut Complaints,
-    knows: impl Fn(Id) -> bool,
+    known: impl Fn(Id) -> Known,
     mut complain: impl FnMut(&OsString, Errno),
 ) -> io::Result<Found> {
     let mut names: Vec<DirEntry> = fs::read_dir(".")?.collect::<io::Result<_>>()?;
@@ -31,7 +31,7 @@ pub fn read(
     let mut found = Found::default();
     let mut troubles = HashMap::new();
     for entry in names {
-        match look(&entry, &knows) {
+        match look(&entry, &known) {
             Ok(Some(entry)) => found.entries.push(entry),
             Ok(None) => {}
             Err((name, errno)) => {
@@ -48,7 +48,7 @@ pub fn read(
 }
 
 /// The service behind a name, if it is one.
-fn look(entry: &DirEntry, knows: &impl Fn(Id) -> bool) -> Result<Option<Entry>, (OsString, Errno)> {
+fn look(entry: &DirEntry, known: &impl Fn(Id) -> Known) -> Result<Option<Entry>, Trouble> {
     let name = entry.file_name();
     let kind = entry.file_type().ok();
     if kind.is_some_and(|kind| kind.is_file()) {
@@ -66,18 +66,31 @@ fn look(entry: &DirEntry, knows: &impl Fn(Id) -> bool) -> Result<Option<Entry>, 
         return Ok(None);
     }
     let id = (meta.dev(), meta.ino());
-    let mut has_log = false;
-    if !knows(id) {
-        let log = Path::new(&name).join("log");
-        match fs::metadata(&log) {
-            Ok(_) => has_log = true,
-            Err(error) if is_missing(&error) => {}
-            Err(error) => return Err((log.into_os_string(), errno::of(&error))),
+    let log = || Path::new(&name).join("log");
+    let (has_log, is_fresh) = match known(id) {
+        Known::Not => {
+            let log = log();
+            let has_log = match fs::metadata(&log) {
+                Ok(_) => true,
+                Err(error) if is_missing(&error) => false,
+                Err(error) => return Err((log.into_os_string(), errno::of(&error))),
+            };
+            let is_made_here = kind.is_some_and(|kind| kind.is_dir());
+            (has_log, is_made_here && is_fresh(&meta))
         }
-    }
-    let is_fresh = kind.is_some_and(|kind| kind.is_dir()) && is_fresh(&meta);
+        Known::WithLog => (true, false),
+        // Anything asks for a log when its service is first seen, but later it may be a file of the
+        // service's own.
+        Known::WithoutLog => match fs::metadata(log()) {
+            Ok(log) if log.is_dir() => (true, is_fresh(&log)),
+            _ => (false, false),
+        },
+    };
     Ok(Some(Entry { name, id, has_log, is_fresh }))
 }
+
+/// What cannot be looked at, and why.
+type Trouble = (OsString, Errno);
 
 fn is_missing(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound

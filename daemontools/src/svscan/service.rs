@@ -56,6 +56,14 @@ impl Process {
         matches!(self, Process::Due(_) | Process::Lost)
     }
 
+    /// Its number, while it runs.
+    pub(super) fn pid(self) -> Option<u32> {
+        match self {
+            Process::Running { pid, .. } => Some(pid),
+            Process::Due(_) | Process::Lost | Process::Starting => None,
+        }
+    }
+
     /// Tells a supervise `first` (and how long that may take), or, when that has taken too long, more.
     fn tell(
         &mut self,

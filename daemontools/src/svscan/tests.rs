@@ -69,7 +69,7 @@ fn one_that_is_still_being_filled_is_left_alone_for_a_while() {
     assert_eq!(machine.step(found(&[fresh("a", 1)]), ms(0)).len(), 2);
 
     assert_eq!(machine.step(found(&[fresh("a", 1), fresh("b", 2)]), ms(100)), []);
-    assert!(!machine.knows((1, 2)));
+    assert_eq!(machine.known((1, 2)), Known::Not);
     assert_eq!(machine.deadline(), Some(ms(1100)));
     assert_eq!(machine.step(Event::Time, ms(1100)), [Action::Scan]);
     let settled = [fresh("a", 1), entry("b", 2, true)];
@@ -117,7 +117,7 @@ fn one_that_was_told_to_exit_is_left_alone_for_five_seconds() {
     // Meanwhile the administrator removes it.
     let actions = machine.step(found(&[entry("b", 2, true)]), ms(61_000));
     assert_eq!(actions, [Action::Close(0)]);
-    assert!(!machine.knows((1, 1)));
+    assert_eq!(machine.known((1, 1)), Known::Not);
 }
 
 #[test]
@@ -137,6 +137,30 @@ fn a_removed_service_is_remembered_until_both_supervises_have_ended() {
     assert_eq!(machine.step(found(&only_a), ms(5500)), [Action::Close(1)]);
     // Now it is another service, which may have a log or not.
     assert_eq!(machine.step(found(&both), ms(5600)), [start(2, Role::Main, "b", false)]);
+}
+
+#[test]
+fn a_log_that_comes_later_is_taken_up_when_it_is_whole() {
+    let mut machine = running();
+    assert_eq!(machine.known((1, 1)), Known::WithoutLog);
+    assert_eq!(machine.known((1, 2)), Known::WithLog);
+    let with_log = entry("a", 1, true);
+    let both = |first| found(&[first, entry("b", 2, true)]);
+    let fresh = Entry { is_fresh: true, ..with_log.clone() };
+    assert_eq!(machine.step(both(fresh), ms(100)), []);
+    assert_eq!(machine.deadline(), Some(ms(1100)));
+    let joined = [Action::Join(0, "a".into(), Some(10)), start(0, Role::Log, "a", true)];
+    assert_eq!(machine.step(both(with_log.clone()), ms(1100)), joined);
+    machine.step(Event::Started(0, Role::Log, 11), ms(1100));
+    assert_eq!(machine.step(both(with_log.clone()), ms(1200)), []);
+    assert_eq!(machine.known((1, 1)), Known::WithLog);
+    // From now on it is like any other.
+    machine.step(Event::Ended(10, false), ms(9000));
+    assert_eq!(machine.step(both(with_log), ms(9000)), [start(0, Role::Main, "a", true)]);
+    machine.step(Event::Started(0, Role::Main, 12), ms(9000));
+    machine.step(Event::Stop, ms(9100));
+    let drained = [Action::Signal(11, Signal::SIGUSR1), Action::Close(0)];
+    assert_eq!(machine.step(Event::Ended(12, true), ms(9200)), drained);
 }
 
 #[test]

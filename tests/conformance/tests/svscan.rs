@@ -8,6 +8,8 @@ mod log;
 mod process_one;
 #[path = "svscan/stop.rs"]
 mod stop;
+#[path = "svscan/user.rs"]
+mod user;
 
 mod services;
 

@@ -107,3 +107,33 @@ fn a_service_goes_on_when_nobody_hears_errors() {
     std::fs::rename(side.path().join("sv/away"), &run).unwrap();
     comes_up(&side, "sv", old);
 }
+
+#[test]
+fn a_log_that_is_added_to_a_running_service_is_taken_up() {
+    let side = Side::ours();
+    service(&side, "services/sv", "echo up $$; exec sleep 600\n");
+    let mut svscan = svscan(&side);
+    let first = comes_up(&side, "services/sv", 0);
+    service(&side, "services/sv/log", "exec cat >> said\n");
+    let log = comes_up(&side, "services/sv/log", 0);
+    // The running service is left alone.
+    assert_eq!(comes_up(&side, "services/sv", 0), first);
+    assert_eq!(svscan.stdout(), format!("up {first}\n").into_bytes());
+    svc(&side, "-tWr", "services/sv");
+    let second = comes_up(&side, "services/sv", first);
+    holds(&side, "services/sv/log/said", &format!("up {second}\n"));
+    // It stays so if its supervise is started again.
+    let (_, supervise, ..) = crate::services::process(second).unwrap();
+    let supervise = unix::Pid::from_raw(i32::try_from(supervise).unwrap());
+    unix::signal::send(supervise, unix::signal::Signal::SIGKILL).unwrap();
+    svscan.hears("supervise: info: taking over sv, which was left running\n");
+    svc(&side, "-tWr", "services/sv");
+    let third = comes_up(&side, "services/sv", second);
+    holds(&side, "services/sv/log/said", &format!("up {second}\nup {third}\n"));
+    assert_eq!(comes_up(&side, "services/sv/log", 0), log);
+    assert!(!side.path().join("services/sv/supervise/output").exists());
+    // And its end is that of any other.
+    svscan.signal(unix::signal::Signal::SIGTERM);
+    assert_eq!(svscan.ends(), 0);
+    assert_eq!(svscan.stdout(), format!("up {first}\n").into_bytes());
+}
