@@ -13,6 +13,7 @@ pub mod image;
 pub mod kin;
 pub mod launch;
 pub mod limit;
+pub mod load;
 pub mod pidfd;
 pub mod poll;
 pub mod process;

@@ -10,6 +10,7 @@ pub use nix::sys::signal::Signal;
 use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, sigaction, sigprocmask,
 };
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::{Pid, fd};
 
@@ -135,38 +136,78 @@ extern "C" fn wake(_: libc::c_int) {}
 /// held back at any other time: they interrupt nothing else, and none is missed.
 #[derive(Debug)]
 pub struct Held {
-    /// Blocked signals while waiting, and in children.
-    mask: SigSet,
+    /// Blocked signals while waiting.
+    waiting: SigSet,
+    /// Blocked signals in children: those that were blocked before.
+    before: SigSet,
 }
 
 impl Held {
     /// Holds `signals` back from now on.
     pub fn new(signals: &[Signal]) -> io::Result<Held> {
-        let held: SigSet = signals.iter().copied().collect();
-        let mut mask = SigSet::empty();
-        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut mask))?;
+        let before = block(signals)?;
+        let mut waiting = before;
         for &signal in signals {
-            mask.remove(signal);
+            waiting.remove(signal);
             dispose(signal, SigHandler::Handler(wake))?;
             CHANGED.fetch_or(bit(signal), Ordering::Relaxed);
         }
-        Ok(Held { mask })
+        Ok(Held { waiting, before: waiting })
+    }
+
+    /// Holds `signals` back too, and while waiting as well: they are read from what this gives.
+    pub fn post(&mut self, signals: &[Signal]) -> io::Result<Posted> {
+        block(signals)?;
+        for &signal in signals {
+            self.waiting.add(signal);
+        }
+        let set = signals.iter().copied().collect();
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        Ok(Posted(SignalFd::with_flags(&set, flags)?))
     }
 
     /// Lets the signals through again: for a child that goes its own way.
     pub fn release(&self) {
         // Fails only for wrong arguments.
-        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None);
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None);
     }
 
     /// The mask with which this process waits.
     pub(crate) fn waiting(&self) -> SigSet {
-        self.mask
+        self.waiting
     }
 
-    /// The same for system calls.
+    /// The mask of children.
     pub(crate) fn mask(&self) -> libc::sigset_t {
-        *self.mask.as_ref()
+        *self.before.as_ref()
+    }
+}
+
+/// Blocks `signals`; gives the mask as it was.
+fn block(signals: &[Signal]) -> io::Result<SigSet> {
+    let mut before = SigSet::empty();
+    let set: SigSet = signals.iter().copied().collect();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))?;
+    Ok(before)
+}
+
+/// Signals that lie ready to be read. Their dispositions stay as they were, and children that
+/// execute a program need nothing but their mask.
+#[derive(Debug)]
+pub struct Posted(SignalFd);
+
+impl Posted {
+    /// The next one, if there is one.
+    pub fn next(&self) -> io::Result<Option<Signal>> {
+        let info = self.0.read_signal()?;
+        let number = info.and_then(|info| i32::try_from(info.ssi_signo).ok());
+        Ok(number.and_then(|number| Signal::try_from(number).ok()))
+    }
+}
+
+impl AsFd for Posted {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -236,6 +277,19 @@ mod tests {
         assert!(crate::poll::until(&signals, false, None).unwrap());
         assert_eq!(signals.drain(), [Signal::SIGUSR2]);
         assert_eq!(signals.drain(), []);
+    }
+
+    #[test]
+    fn a_posted_signal_lies_ready_and_interrupts_nothing() {
+        let mut held = Held::new(&[]).unwrap();
+        let posted = held.post(&[Signal::SIGURG]).unwrap();
+        assert_eq!(posted.next().unwrap(), None);
+        nix::sys::signal::raise(Signal::SIGURG).unwrap();
+        let mut interests = [crate::poll::Interest::readable(&posted)];
+        assert_eq!(crate::poll::wait_held(&mut interests, None, &held).unwrap(), 1);
+        assert_eq!(posted.next().unwrap(), Some(Signal::SIGURG));
+        assert_eq!(posted.next().unwrap(), None);
+        held.release();
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Listening, connecting with a timeout, local and remote addresses.
 
+mod hand;
+mod traffic;
+
 use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,6 +14,9 @@ use nix::sys::socket::{MsgFlags, SockaddrStorage};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::poll;
+
+pub use hand::{hand_over, pair, take_over};
+pub use traffic::quiet;
 
 /// The steps of [`listen`], each with an error message of its own in tcpserver.
 #[derive(Debug)]
@@ -135,6 +141,12 @@ pub fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(nix::sys::socket::recv(socket.as_fd().as_raw_fd(), buffer, flags)?)
 }
 
+/// As [`receive`], and what is received stays to be received again.
+pub fn peek(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
+    Ok(nix::sys::socket::recv(socket.as_fd().as_raw_fd(), buffer, flags)?)
+}
+
 /// Sends what the socket takes without waiting (`EAGAIN` if that is nothing).
 pub fn send(socket: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
@@ -152,6 +164,18 @@ pub fn datagram(address: SocketAddr) -> io::Result<OwnedFd> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.connect(&address.into())?;
     Ok(socket.into())
+}
+
+/// Ends a connection in both directions, whoever else has a descriptor for it.
+pub fn shut_down(socket: &impl AsFd) -> io::Result<()> {
+    SockRef::from(socket).shutdown(std::net::Shutdown::Both)
+}
+
+/// Whether the descriptor is a TCP socket that listens.
+#[must_use]
+pub fn is_listening(fd: &impl AsFd) -> bool {
+    let socket = SockRef::from(fd);
+    socket.is_listener().unwrap_or(false) && socket.r#type().is_ok_and(|kind| kind == Type::STREAM)
 }
 
 /// Our end of a connection.
@@ -227,6 +251,12 @@ mod tests {
         let (server, from) = accept(&listener).unwrap();
         assert_eq!(from, local_address(&client).unwrap());
         assert_eq!(remote_address(&client).unwrap(), local_address(&server).unwrap());
+        assert!(is_listening(&listener) && !is_listening(&server));
+        let mut bytes = [0; 9];
+        assert_eq!(peek(&server, &mut bytes).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        shut_down(&client).unwrap();
+        assert!(poll::until(&server, false, None).unwrap());
+        assert_eq!(peek(&server, &mut bytes).unwrap(), 0);
         clear_ip_options(&server).unwrap();
         no_delay(&server).unwrap();
     }

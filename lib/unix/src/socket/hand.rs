@@ -1,0 +1,68 @@
+//! Hand descriptors over to another process.
+#![expect(unsafe_code, reason = "a number that came with a message becomes an owned descriptor")]
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
+    sendmsg, socketpair,
+};
+
+/// Two ends of a channel that keeps messages apart; both close on exec.
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let kind = SockType::Datagram;
+    Ok(socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// Sends a message with a descriptor that the receiver gets a duplicate of. Waits for room.
+pub fn hand_over(channel: &impl AsFd, message: &[u8], given: &impl AsFd) -> io::Result<()> {
+    let (channel, given) = (channel.as_fd().as_raw_fd(), [given.as_fd().as_raw_fd()]);
+    let rights = [ControlMessage::ScmRights(&given)];
+    sendmsg::<()>(channel, &[IoSlice::new(message)], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+    Ok(())
+}
+
+/// The next message, if there is one (`EAGAIN` if not): what fits into `message` of it, and its
+/// descriptor, closed on exec.
+pub fn take_over(channel: &impl AsFd, message: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let mut space = nix::cmsg_space!(RawFd);
+    let mut parts = [IoSliceMut::new(message)];
+    let channel = channel.as_fd().as_raw_fd();
+    let received = recvmsg::<()>(channel, &mut parts, Some(&mut space), flags)?;
+    let mut given = None;
+    for rights in received.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(numbers) = rights {
+            for number in numbers {
+                // SAFETY: the kernel has just made this descriptor for us.
+                given = Some(unsafe { OwnedFd::from_raw_fd(number) });
+            }
+        }
+    }
+    Ok((received.bytes, given))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn a_descriptor_comes_with_its_message() {
+        let (here, there) = pair().unwrap();
+        let (read, write) = crate::fd::pipe().unwrap();
+        hand_over(&there, b"12345678", &read).unwrap();
+        drop(read);
+        let mut message = [0; 16];
+        let (length, given) = take_over(&here, &mut message).unwrap();
+        assert_eq!(message.get(..length), Some(&b"12345678"[..]));
+        nix::unistd::write(&write, b"x").unwrap();
+        drop(write);
+        let mut text = String::new();
+        std::fs::File::from(given.unwrap()).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "x");
+        let error = take_over(&here, &mut message).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+}
