@@ -75,7 +75,7 @@ impl Connection {
     }
 
     fn shown(&self, address: IpAddr) -> IpAddr {
-        if self.as_ipv6 { ip::mapped(address).into() } else { ip::unmapped(address) }
+        shown(address, self.as_ipv6)
     }
 
     /// Appends the peer's address as the program is told of it.
@@ -145,6 +145,13 @@ impl Connection {
         out.push(b':');
         decimal::push(out, self.remote.port().into());
     }
+}
+
+/// An address as the program and the log are told of it: one that came by IPv4 is an IPv4 address, or
+/// is to seem IPv6.
+#[must_use]
+pub fn shown(address: IpAddr, as_ipv6: bool) -> IpAddr {
+    if as_ipv6 { ip::mapped(address).into() } else { ip::unmapped(address) }
 }
 
 /// Appends text that others chose so that it cannot break the line or its fields: up to 99 bytes, or

@@ -1,26 +1,38 @@
-//! tcpserver's edges: its options, its start, and what happens to one connection.
+//! tcpserver's edges: its options, its start, and what happens to connections.
 
+mod decide;
+mod inherit;
 pub mod options;
 mod serve;
 pub mod start;
+mod turn;
+mod watched;
 
 use std::ffi::OsStr;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Instant;
 
 use lookup::cdb::Kept;
 use prog::{Cause, Chain, Fatal, OrFatal};
 use unix::launch::{Complaint, Launcher, Variables};
 use unix::process::{self, Status};
-use unix::signal::Held;
+use unix::signal::{Held, Posted, Signal};
+use unix::{clock, socket};
 use wire::decimal;
 
 pub use options::Options;
 
 use crate::connection::{Connection, VARIABLES};
+use crate::limits::Excess;
+use crate::meter::Meter;
 use crate::slots::{self, Slots};
 use crate::verbosity::Verbosity;
+use crate::watch::Why;
+use start::Listener;
+use watched::Watched;
 
 const WARNING: &[u8] = b"tcpserver: warning: ";
 const DROPPING: &[u8] = b"dropping connection, ";
@@ -29,54 +41,84 @@ const DROPPING: &[u8] = b"dropping connection, ";
 #[derive(Debug)]
 pub struct Server {
     options: Options,
+    listeners: Vec<Listener>,
     rules: Option<Kept>,
     launcher: Launcher,
     variables: Variables,
     held: Held,
+    posted: Posted,
     slots: Slots,
+    /// How often clients connect, if something may depend on that.
+    meter: Option<Meter>,
+    watched: Watched,
+    /// Where children of ours tell what rules have said about their time, and where they do it.
+    reports: Option<(OwnedFd, OwnedFd)>,
+    /// When the server ends although programs are running; none before SIGTERM.
+    end: Option<Instant>,
     /// The number of this process.
     own: i32,
+    /// Connections accepted since the server last looked for anything else.
+    in_a_row: u32,
     /// Lines that are not written yet: as many as possible go out at once.
     log: Vec<u8>,
 }
 
 impl Server {
     /// A server that serves by `options`, and to which the signals of `held` come while it waits.
-    pub fn new(mut options: Options, held: Held) -> Result<Server, Fatal> {
+    pub fn new(
+        mut options: Options,
+        listeners: Vec<Listener>,
+        mut held: Held,
+    ) -> Result<Server, Fatal> {
         let name = options.program.program().to_owned();
         let mut program = std::mem::replace(&mut options.program, Chain::new([&name]));
         for variable in VARIABLES {
             program.env.unset(variable);
         }
+        inherit::hide(&mut program);
         let image = program.image().or_fatal(("unable to run ", &name))?;
         let complaint = complaint(options.verbosity, &name);
-        Ok(Server {
+        let posted = match options.grace {
+            Some(_) => held.post(&[Signal::SIGTERM, Signal::SIGUSR1]),
+            None => held.post(&[Signal::SIGUSR1]),
+        };
+        let limits = &options.limits;
+        let is_metered = options.rules.is_some() || limits.per_minute.is_some();
+        let meter =
+            is_metered.then(|| Meter::new(clock::monotonic(), options.networks.ipv6_bits()));
+        let mut server = Server {
             rules: options.rules.as_ref().map(Kept::new),
             slots: Slots::new(options.limit),
             options,
+            listeners,
             launcher: Launcher::new(image, complaint),
             variables: Variables::default(),
             held,
+            posted: posted.or_fatal("unable to catch signals")?,
+            meter,
+            watched: Watched::default(),
+            reports: None,
+            end: None,
             own: process::id().as_raw(),
+            in_a_row: 0,
             log: Vec::new(),
-        })
+        };
+        if server.must_ask() && server.may_limit_time() {
+            server.reports = Some(socket::pair().or_fatal("unable to create socket")?);
+        }
+        Ok(server)
     }
 
-    /// The places and who has them.
-    pub fn slots(&mut self) -> &mut Slots {
-        &mut self.slots
-    }
-
-    /// The signals that are held back.
-    #[must_use]
-    pub fn held(&self) -> &Held {
-        &self.held
+    fn may_limit_time(&self) -> bool {
+        let limits = &self.options.limits;
+        self.rules.is_some() || limits.lifetime.is_some() || limits.idle.is_some()
     }
 
     /// Takes note of each child that has ended.
     pub fn reap(&mut self) {
         while let Ok(Some((pid, status))) = process::reap() {
             self.launcher.ended(pid);
+            self.watched.ended(pid.as_raw());
             if self.slots.ended(pid.as_raw()) {
                 self.tell_end(pid.as_raw(), status);
             }
@@ -120,12 +162,31 @@ impl Server {
         }
     }
 
-    fn tell_verdict(&mut self, verdict: &[u8], pid: i32, connection: &Connection) {
+    fn tell_verdict(
+        &mut self,
+        verdict: &[u8],
+        pid: i32,
+        connection: &Connection,
+        excess: Option<Excess>,
+    ) {
         if self.is_verbose() {
             self.log.extend([b"tcpserver: ", verdict, b" "].into_iter().flatten());
             decimal::push(&mut self.log, pid.unsigned_abs().into());
             self.log.push(b' ');
             connection.push_fields(&mut self.log);
+            if let Some(excess) = excess {
+                excess.push(&mut self.log);
+            }
+            self.log.push(b'\n');
+        }
+    }
+
+    fn tell_timeout(&mut self, pid: i32, why: Why) {
+        if self.is_verbose() {
+            self.log.extend_from_slice(b"tcpserver: timeout ");
+            decimal::push(&mut self.log, pid.unsigned_abs().into());
+            self.log.push(b' ');
+            self.log.extend_from_slice(why.word());
             self.log.push(b'\n');
         }
     }

@@ -1,10 +1,11 @@
 //! tcpserver's machine: limit, children, status lines.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use unix::errno::Errno;
 use wire::decimal;
+
+use crate::guests::{Guest, Guests};
 
 /// How long no connection is accepted after the kernel has run out of something.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -16,10 +17,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Slots {
     limit: u32,
-    /// Children by process number.
-    children: BTreeSet<i32>,
-    /// A connection that has no child yet.
-    is_opening: bool,
+    guests: Guests,
+    /// Connections that have no child yet.
+    opening: usize,
     paused_until: Option<Instant>,
 }
 
@@ -27,13 +27,19 @@ impl Slots {
     /// `limit` places, all free.
     #[must_use]
     pub fn new(limit: u32) -> Slots {
-        Slots { limit, children: BTreeSet::new(), is_opening: false, paused_until: None }
+        Slots { limit, guests: Guests::default(), opening: 0, paused_until: None }
+    }
+
+    /// Who has a program.
+    #[must_use]
+    pub fn guests(&self) -> &Guests {
+        &self.guests
     }
 
     /// Places taken.
     #[must_use]
     pub fn taken(&self) -> usize {
-        self.children.len() + usize::from(self.is_opening)
+        self.guests.len() + self.opening
     }
 
     /// Whether the next connection can be accepted.
@@ -44,18 +50,18 @@ impl Slots {
 
     /// A connection was accepted.
     pub fn accepted(&mut self) {
-        self.is_opening = true;
+        self.opening += 1;
     }
 
-    /// The connection has child `pid`.
-    pub fn started(&mut self, pid: i32) {
-        self.is_opening = false;
-        self.children.insert(pid);
+    /// A connection that was accepted has child `pid`.
+    pub fn started(&mut self, pid: i32, guest: Guest) {
+        self.dropped();
+        self.guests.add(pid, guest);
     }
 
-    /// The connection was closed without a child, or with one that ended at once.
+    /// A connection was closed without a child.
     pub fn dropped(&mut self) {
-        self.is_opening = false;
+        self.opening = self.opening.saturating_sub(1);
     }
 
     /// Process `pid` has ended. False if it was none of these children, such as one that was started
@@ -63,7 +69,7 @@ impl Slots {
     pub fn ended(&mut self, pid: i32) -> bool {
         // What it has given back may be what was missing.
         self.paused_until = None;
-        self.children.remove(&pid)
+        self.guests.remove(pid).is_some()
     }
 
     /// Nothing could be accepted. True if that deserves a warning: then nothing is accepted for a
@@ -87,9 +93,14 @@ impl Slots {
         Some(left)
     }
 
-    /// Appends the line that says how many places are taken.
+    /// Appends the line that says how many places are taken: `tcpserver: status: 1/40`.
     pub fn push_status(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"tcpserver: status: ");
+        self.push_count(b"status", out);
+    }
+
+    /// The same with another word.
+    pub fn push_count(&self, word: &[u8], out: &mut Vec<u8>) {
+        out.extend([b"tcpserver: ", word, b": "].into_iter().flatten());
         decimal::push(out, self.taken() as u64);
         out.push(b'/');
         decimal::push(out, self.limit.into());
@@ -110,6 +121,10 @@ pub fn push_end(out: &mut Vec<u8>, pid: i32, status: i32) {
 mod tests {
     use super::*;
 
+    fn guest() -> Guest {
+        Guest { remote: "192.0.2.1:40000".parse().unwrap(), since: Instant::now() }
+    }
+
     fn status(slots: &Slots) -> String {
         let mut out = Vec::new();
         slots.push_status(&mut out);
@@ -123,7 +138,7 @@ mod tests {
         for pid in [7, 8] {
             assert!(slots.may_accept());
             slots.accepted();
-            slots.started(pid);
+            slots.started(pid, guest());
         }
         assert_eq!(status(&slots), "tcpserver: status: 2/2\n");
         assert!(!slots.may_accept());
@@ -145,7 +160,7 @@ mod tests {
     fn a_child_of_someone_else_has_no_place() {
         let mut slots = Slots::new(1);
         slots.accepted();
-        slots.started(7);
+        slots.started(7, guest());
         assert!(!slots.ended(9));
         assert_eq!(slots.taken(), 1);
     }

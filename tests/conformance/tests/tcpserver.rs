@@ -1,5 +1,7 @@
 //! tcpserver beside the original.
 
+#[path = "tcpserver/guards.rs"]
+mod guards;
 #[path = "tcpserver/limits.rs"]
 mod limits;
 #[path = "tcpserver/log.rs"]
@@ -10,6 +12,10 @@ mod names;
 mod rules;
 #[path = "tcpserver/start.rs"]
 mod start;
+#[path = "tcpserver/stop.rs"]
+mod stop;
+#[path = "tcpserver/time.rs"]
+mod time;
 #[path = "tcpserver/told.rs"]
 mod told;
 #[path = "tcpserver/trouble.rs"]
@@ -115,7 +121,8 @@ impl Server {
 /// A line of the log with `PID` for the process number.
 fn without_pid(line: &str) -> String {
     let mut words: Vec<&str> = line.split(' ').collect();
-    if let ["tcpserver:", "pid" | "ok" | "deny" | "end", pid, ..] = words.as_mut_slice() {
+    if let ["tcpserver:", "pid" | "ok" | "deny" | "end" | "timeout", pid, ..] = words.as_mut_slice()
+    {
         *pid = "PID";
     }
     words.join(" ") + "\n"

@@ -1,13 +1,20 @@
 //! tcpserver's arguments.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::os::fd::RawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use prog::{Args, Chain, Fatal, Opt};
+use wire::{decimal, text};
 
+use crate::guests::Networks;
+use crate::limits::{Excess, Limits};
 use crate::verbosity::Verbosity;
+
+/// The option letters, as getopt takes them.
+const LETTERS: &[u8] = b"46qQvhHrR1UXx:t:u:g:l:b:B:c:I:pPoOdDC:N:f:m:T:i:G:s:";
 
 /// What the arguments ask for.
 #[derive(Debug)]
@@ -51,6 +58,14 @@ pub struct Options {
     pub as_ipv6: bool,
     /// `-I`: the interface of a link-local address.
     pub interface: Option<OsString>,
+    /// `-C`, `-N`, `-f`, `-T`, `-i`, `-m`, or what the environment says: limits where rules set none.
+    pub limits: Limits,
+    /// `-N`: what is a network.
+    pub networks: Networks,
+    /// `-G`: how long programs may go on after TERM; without it the server does not wait for them.
+    pub grace: Option<Duration>,
+    /// `-s`: sockets that listen already.
+    pub sockets: Vec<RawFd>,
     /// Where to listen.
     pub host: Vec<u8>,
     /// A number or a name.
@@ -62,9 +77,11 @@ pub struct Options {
 impl Options {
     /// Reads the arguments. Numbers are digits only, and a limit of 0 is wrong usage: it would serve
     /// nobody, ever.
-    pub fn parse(args: &mut Args) -> Result<Options, Fatal> {
-        let mut options = Options::default();
-        while let Some(opt) = args.option(b"46qQvhHrR1UXx:t:u:g:l:b:B:c:I:pPoOdD")? {
+    ///
+    /// `limits` are those that hold where neither the arguments nor rules set any.
+    pub fn parse(args: &mut Args, limits: Limits) -> Result<Options, Fatal> {
+        let mut options = Options { limits, ..Options::default() };
+        while let Some(opt) = args.option(LETTERS)? {
             options.take(opt).map_err(|()| args.usage())?;
         }
         let operands = (args.operand(), args.operand(), args.chain());
@@ -105,10 +122,67 @@ impl Options {
             b'I' => self.interface = Some(opt.value),
             b'u' => self.user = Some(opt.value),
             b'g' => self.group = Some(opt.value),
+            b'G' => self.grace = Some(Duration::from_secs(opt.number().ok_or(())?)),
+            b's' => self.sockets.push(opt.number().ok_or(())?),
+            _ => self.take_limit(&opt)?,
+        }
+        Ok(())
+    }
+
+    fn take_limit(&mut self, opt: &Opt) -> Result<(), ()> {
+        let value = opt.value.as_bytes();
+        let limits = &mut self.limits;
+        match opt.letter {
+            b'C' => {
+                let (count, message) = match text::split_once(value, b':') {
+                    Some((count, message)) => (count, Some(message)),
+                    None => (value, None),
+                };
+                limits.per_address = Some(count_of(count)?);
+                if let Some(message) = message {
+                    limits.messages.put(Some(Excess::Address(0)), unescaped(message));
+                }
+            }
+            b'N' => {
+                let mut parts = value.split(|&byte| byte == b'/');
+                limits.per_network = Some(count_of(parts.next().ok_or(())?)?);
+                let mut bits = |usual| parts.next().map_or(Ok(usual), count_of);
+                self.networks = Networks::new(bits(24)?, bits(64)?).ok_or(())?;
+                parts.next().map_or(Ok(()), |_| Err(()))?;
+            }
+            b'f' => limits.per_minute = Some(opt.number().ok_or(())?),
+            b'm' => limits.set(b"DIEMSG", value).map_err(|_| ())?,
+            b'T' => limits.set(b"MAXTIME", value).map_err(|_| ())?,
+            b'i' => limits.set(b"MAXIDLE", value).map_err(|_| ())?,
             _ => {}
         }
         Ok(())
     }
+}
+
+fn count_of<N: TryFrom<u64>>(text: &[u8]) -> Result<N, ()> {
+    decimal::parse(text).and_then(|count| N::try_from(count).ok()).ok_or(())
+}
+
+/// A message as tcpsvd takes it: `\n`, `\r` and `\\` stand for a newline, a carriage return and a
+/// backslash, and nothing is added.
+fn unescaped(message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len());
+    let mut rest = message.iter();
+    while let Some(&byte) = rest.next() {
+        match (byte, rest.as_slice()) {
+            (b'\\', [escaped @ (b'n' | b'r' | b'\\'), after @ ..]) => {
+                rest = after.iter();
+                out.push(match escaped {
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    _ => b'\\',
+                });
+            }
+            _ => out.push(byte),
+        }
+    }
+    out
 }
 
 impl Default for Options {
@@ -133,6 +207,10 @@ impl Default for Options {
             only_ipv4: false,
             as_ipv6: false,
             interface: None,
+            limits: Limits::default(),
+            networks: Networks::default(),
+            grace: None,
+            sockets: Vec::new(),
             host: Vec::new(),
             port: Vec::new(),
             program: Chain::new(Vec::<OsString>::new()),
@@ -147,7 +225,7 @@ mod tests {
 
     fn parse(words: &[&str]) -> Result<Options, Fatal> {
         let words = words.iter().map(Into::into).collect();
-        Options::parse(&mut Args::new(OsStr::new("tcpserver"), words))
+        Options::parse(&mut Args::new(OsStr::new("tcpserver"), words), Limits::default())
     }
 
     #[test]
@@ -175,5 +253,27 @@ mod tests {
             assert!(parse(&[wrong, "0", "1", "x"]).is_err(), "{wrong}");
         }
         assert!(parse(&["0", "1"]).is_err());
+    }
+    #[test]
+    fn limits_are_numbers_and_more() {
+        let options = parse(&["-C5:421 enough\\r\\n", "-N", "15", "-f30", "0", "1", "x"]).unwrap();
+        let limits = &options.limits;
+        assert_eq!((limits.per_address, limits.per_network), (Some(5), Some(15)));
+        assert_eq!(limits.per_minute, Some(30));
+        assert_eq!(limits.messages.to(Some(Excess::Address(5))), b"421 enough\r\n");
+        assert_eq!(options.networks, Networks::default());
+        let options = parse(&["-N15/16/48", "-C", "0", "-mno", "-T60", "0", "1", "x"]).unwrap();
+        assert_eq!(options.networks, Networks::new(16, 48).unwrap());
+        assert_eq!(options.limits.per_address, Some(0));
+        assert_eq!(options.limits.messages.to(None), b"no\r\n");
+        assert_eq!(options.limits.lifetime, Some(Duration::from_mins(1)));
+        for wrong in ["-C", "-C:x", "-Cx", "-N1/33", "-N1/2/3/4", "-N", "-f", "-Tx", "-ix", "-Gx"] {
+            assert!(parse(&[wrong, "0", "1", "x"]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_message_of_tcpsvd_has_escapes() {
+        assert_eq!(unescaped(b"a\\r\\nb\\\\n\\x\\"), b"a\r\nb\\n\\x\\");
     }
 }

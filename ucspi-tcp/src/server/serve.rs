@@ -1,32 +1,42 @@
-//! One connection, decided by the server itself.
+//! One connection, from the kernel to its program.
 //!
 //! If nobody else need be asked, the program is started without copying the server, and who is
 //! refused costs no process at all. A child of our own is made only where names or ident are to be
 //! looked up, which may take long: see [`crate::ask`].
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
+use std::time::Instant;
 
 use prog::Cause;
 use unix::fd::Direct;
 use unix::launch::Notice;
-use unix::process::{self, Status};
+use unix::process::{self, Child, Status};
 use unix::socket;
 
 use super::Server;
-use super::start::Listener;
 use crate::ask::{self, Wanted};
 use crate::connection::Connection;
-use crate::rules::{self, Item, Match, Peer};
+use crate::guests::Guest;
+use crate::limits::Limits;
 
 /// Exit code of a connection that was refused.
-const REFUSED: u8 = 100;
+pub(super) const REFUSED: u8 = 100;
 /// Exit code of a connection that was dropped.
-const DROPPED: u8 = 111;
+pub(super) const DROPPED: u8 = 111;
 /// Most bytes of a banner that are sent without a child: any new socket has room for them.
 const SHORT: usize = 2048;
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) socket: OwnedFd,
+    /// Our end, unless it is still to be asked for.
+    pub(super) local: Option<SocketAddr>,
+    pub(super) remote: SocketAddr,
+    pub(super) since: Instant,
+}
 
 /// Why a connection does not get its program: the exit code of its child, also where it has none.
 /// The log has the reason.
@@ -34,20 +44,19 @@ const SHORT: usize = 2048;
 pub(super) struct Ended(pub(super) u8);
 
 impl Server {
-    /// Serves a connection that `listener` has accepted.
-    pub fn serve(&mut self, listener: &Listener, socket: &OwnedFd, remote: SocketAddr) {
-        self.slots.accepted();
-        self.tell_status();
+    /// Serves a connection, which has a place already.
+    pub(super) fn serve(&mut self, arrival: Arrival) {
+        let rate = self.count(&arrival);
         if self.must_ask() {
-            self.serve_in_child(listener, socket, remote);
+            self.serve_in_child(&arrival, rate);
         } else {
-            self.serve_here(listener, socket, remote);
+            self.serve_here(arrival, rate);
         }
         self.flush();
     }
 
     /// Whether something may take long.
-    fn must_ask(&self) -> bool {
+    pub(super) fn must_ask(&self) -> bool {
         let options = &self.options;
         options.asks_name
             || options.asks_ident
@@ -55,32 +64,34 @@ impl Server {
             || options.banner.len() > SHORT
     }
 
-    fn serve_here(&mut self, listener: &Listener, socket: &OwnedFd, remote: SocketAddr) {
+    fn serve_here(&mut self, arrival: Arrival, rate: u32) {
         // Who is refused is told of under the server's own number, having no other.
         let own = self.own;
         let lines = self.log.len();
-        self.tell_pid(own, remote);
-        let decided = self.connection(listener, socket, remote).and_then(|connection| {
-            self.decide(&connection, own)?;
-            self.set_up(socket);
-            self.send_banner(socket)?;
-            Ok(connection)
+        self.tell_pid(own, arrival.remote);
+        let decided = self.connection(&arrival).and_then(|connection| {
+            let limits = self.decide(&connection, &arrival, own, rate)?;
+            self.set_up(&arrival.socket);
+            self.send_banner(&arrival.socket)?;
+            Ok((connection, limits))
         });
         match decided {
-            Ok(connection) => {
+            Ok((connection, limits)) => {
                 self.log.truncate(lines);
-                self.launch(&connection, socket);
+                self.launch(&connection, arrival, &limits);
             }
             Err(Ended(code)) => {
                 self.slots.dropped();
                 self.tell_end(own, Status::from_raw(i32::from(code) << 8));
+                // Before the client sees the end.
+                self.flush();
             }
         }
     }
 
     /// Starts the program. The child itself writes the lines with its number, so that they come
     /// before anything that the program says, and what keeps it from becoming the program.
-    fn launch(&mut self, connection: &Connection, socket: &OwnedFd) {
+    fn launch(&mut self, connection: &Connection, arrival: Arrival, limits: &Limits) {
         self.flush();
         let (mut before, mut after) = (Vec::new(), Vec::new());
         if self.is_verbose() {
@@ -92,10 +103,19 @@ impl Server {
             after.push(b'\n');
         }
         let notice = self.is_verbose().then_some(Notice(b"tcpserver: pid ", &before, &after));
-        match self.launcher.start(&self.variables, &descriptors(socket), notice, &self.held) {
-            Ok(child) => self.slots.started(child.pid.as_raw()),
+        let to = descriptors(&arrival.socket);
+        match self.launcher.start(&self.variables, &to, notice, &self.held) {
+            Ok(child) => {
+                self.started(&child, &arrival);
+                self.watch(child.pid.as_raw(), arrival.since, limits, arrival.socket);
+            }
             Err(errno) => self.unable_to_fork(errno),
         }
+    }
+
+    fn started(&mut self, child: &Child, arrival: &Arrival) {
+        let guest = Guest { remote: arrival.remote, since: arrival.since };
+        self.slots.started(child.pid.as_raw(), guest);
     }
 
     fn unable_to_fork(&mut self, cause: impl Cause) {
@@ -105,24 +125,25 @@ impl Server {
     }
 
     /// A child of ours does all that may take long, and then becomes the program.
-    fn serve_in_child(&mut self, listener: &Listener, socket: &OwnedFd, remote: SocketAddr) {
+    fn serve_in_child(&mut self, arrival: &Arrival, rate: u32) {
         self.flush();
-        match process::fork(|| self.child(listener, socket, remote)) {
-            Ok(child) => self.slots.started(child.pid.as_raw()),
+        match process::fork(|| self.child(arrival, rate)) {
+            Ok(child) => self.started(&child, arrival),
             Err(error) => self.unable_to_fork(error),
         }
     }
 
-    fn child(&mut self, listener: &Listener, socket: &OwnedFd, remote: SocketAddr) -> u8 {
+    fn child(&mut self, arrival: &Arrival, rate: u32) -> u8 {
         self.held.release();
         let own = process::id().as_raw();
-        self.tell_pid(own, remote);
+        self.tell_pid(own, arrival.remote);
         self.flush();
-        let Ended(code) = match self.asked(listener, socket, remote, own) {
-            Ok(connection) => {
-                self.tell_verdict(b"ok", own, &connection);
+        let Ended(code) = match self.asked(arrival, own, rate) {
+            Ok((connection, limits)) => {
+                self.tell_verdict(b"ok", own, &connection, None);
                 self.flush();
-                self.launcher.enter(&self.variables, &descriptors(socket), &self.held);
+                self.report(own, &limits, &arrival.socket);
+                self.launcher.enter(&self.variables, &descriptors(&arrival.socket), &self.held);
                 Ended(DROPPED)
             }
             Err(ended) => ended,
@@ -134,14 +155,13 @@ impl Server {
     /// Everything that comes before the verdict, in the order of the original.
     fn asked(
         &mut self,
-        listener: &Listener,
-        socket: &OwnedFd,
-        remote: SocketAddr,
+        arrival: &Arrival,
         own: i32,
-    ) -> Result<Connection, Ended> {
-        self.set_up(socket);
-        self.send_banner(socket)?;
-        let mut connection = self.connection(listener, socket, remote)?;
+        rate: u32,
+    ) -> Result<(Connection, Limits), Ended> {
+        self.set_up(&arrival.socket);
+        self.send_banner(&arrival.socket)?;
+        let mut connection = self.connection(arrival)?;
         let options = &self.options;
         let wanted = Wanted {
             name: options.asks_name,
@@ -149,76 +169,23 @@ impl Server {
             user: options.asks_ident.then_some(options.timeout),
         };
         ask::ask(wanted, &mut connection);
-        self.decide(&connection, own)?;
-        Ok(connection)
+        let limits = self.decide(&connection, arrival, own, rate)?;
+        Ok((connection, limits))
     }
 
-    fn connection(
-        &mut self,
-        listener: &Listener,
-        socket: &OwnedFd,
-        remote: SocketAddr,
-    ) -> Result<Connection, Ended> {
-        // A socket that listens at one address has connections at no other.
-        let is_any = listener.address.ip().is_unspecified();
-        let local = if is_any { socket::local_address(socket) } else { Ok(listener.address) };
+    fn connection(&mut self, arrival: &Arrival) -> Result<Connection, Ended> {
+        let local = match arrival.local {
+            Some(local) => Ok(local),
+            None => socket::local_address(&arrival.socket),
+        };
         let local = local.map_err(|error| {
             self.warn_drop(&[b"unable to get local address"], error);
             Ended(DROPPED)
         })?;
-        let mut connection = Connection::new(local, remote, self.options.as_ipv6);
+        let mut connection = Connection::new(local, arrival.remote, self.options.as_ipv6);
         connection.local_host.clone_from(&self.options.local_host);
-        connection.interface = ask::interface(remote);
+        connection.interface = ask::interface(arrival.remote);
         Ok(connection)
-    }
-
-    /// Refuses, or puts the program's variables together; those of the rule come last.
-    fn decide(&mut self, connection: &Connection, own: i32) -> Result<(), Ended> {
-        let rule = self.find(connection).map_err(|error| {
-            let path = self.options.rules.clone().unwrap_or_default();
-            self.warn_drop(&[b"unable to read ", path.as_os_str().as_bytes()], error);
-            Ended(DROPPED)
-        })?;
-        let data = rule.as_ref().map_or(&b""[..], |rule| &rule.data);
-        if rules::items(data).any(|item| item == Item::Deny) {
-            self.tell_verdict(b"deny", own, connection);
-            return Err(Ended(REFUSED));
-        }
-        self.fill(connection, data).map_err(|error| {
-            self.warn_drop(&[b"unable to set up the environment"], error);
-            Ended(DROPPED)
-        })
-    }
-
-    fn find(&mut self, connection: &Connection) -> io::Result<Option<Match>> {
-        let Some(kept) = &mut self.rules else { return Ok(None) };
-        let cdb = match kept.current() {
-            Err(error)
-                if error.kind() == io::ErrorKind::NotFound && self.options.may_lack_rules =>
-            {
-                return Ok(None);
-            }
-            other => other?,
-        };
-        let peer = Peer {
-            ip: &connection.rule_ip(),
-            host: connection.remote_host.as_deref(),
-            info: connection.remote_info.as_deref(),
-        };
-        rules::find(peer, |key| cdb.find(key))
-    }
-
-    fn fill(&mut self, connection: &Connection, data: &[u8]) -> io::Result<()> {
-        let variables = &mut self.variables;
-        variables.clear();
-        connection
-            .variables(|name, value| variables.add(name, |out| out.extend_from_slice(value)))?;
-        for item in rules::items(data) {
-            if let Item::Set(name, value) = item {
-                variables.set(name, value)?;
-            }
-        }
-        Ok(())
     }
 
     fn set_up(&self, socket: &OwnedFd) {

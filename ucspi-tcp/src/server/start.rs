@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 
 use prog::{Fatal, OrFatal};
 use unix::errno::{self, Errno};
@@ -10,8 +11,10 @@ use unix::socket::{self, ListenError};
 use unix::user::{self, User};
 use unix::{Gid, Uid, fd, process};
 
+use super::inherit;
 use super::options::Options;
-use crate::hosts;
+use crate::limits::{self, Limits};
+use crate::{hosts, ports};
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -22,12 +25,29 @@ pub struct Listener {
     pub address: SocketAddr,
 }
 
-/// Listens at every address of the host: usually one.
+/// The limits that the environment sets.
+pub fn limits() -> Result<Limits, Fatal> {
+    let mut limits = Limits::default();
+    for name in limits::NAMES {
+        if let Some(value) = std::env::var_os(name) {
+            let set = limits.set(name.as_bytes(), value.as_bytes());
+            set.map_err(|_| Fatal::hard(("no number in ", name, ": ", &value)))?;
+        }
+    }
+    Ok(limits)
+}
+
+/// Listens at every address of the host, usually one; or takes the sockets that are there already.
 ///
 /// A host that is empty or `0` is this host in both families, on one socket; `::` too. Where the
 /// kernel has no IPv6, and with `-4`, that is IPv4 alone; likewise for a name that has addresses of
 /// both families, as `localhost` often does.
-pub fn listen(options: &Options, port: u16) -> Result<Vec<Listener>, Fatal> {
+pub fn listen(options: &Options) -> Result<Vec<Listener>, Fatal> {
+    let inherited = inherit::sockets(options)?;
+    if !inherited.is_empty() {
+        return inherited.into_iter().map(Listener::new).collect();
+    }
+    let port = ports::figure_out(&options.port)?;
     let scope = hosts::scope(options.interface.as_deref())?;
     let addresses = addresses(options)?;
     let has_ipv4 = addresses.iter().any(IpAddr::is_ipv4);
@@ -39,11 +59,17 @@ pub fn listen(options: &Options, port: u16) -> Result<Vec<Listener>, Fatal> {
             Err(error) if address.is_ipv6() && has_ipv4 && lacks_ipv6(&error) => continue,
             opened => opened.map_err(told)?,
         };
-        let address = socket::local_address(&socket).or_fatal("unable to get local address")?;
-        fd::nonblocking(&socket, true).or_fatal("unable to listen")?;
-        listeners.push(Listener { socket, address });
+        listeners.push(Listener::new(socket)?);
     }
     Ok(listeners)
+}
+
+impl Listener {
+    fn new(socket: OwnedFd) -> Result<Listener, Fatal> {
+        let address = socket::local_address(&socket).or_fatal("unable to get local address")?;
+        fd::nonblocking(&socket, true).or_fatal("unable to listen")?;
+        Ok(Listener { socket, address })
+    }
 }
 
 /// A socket that listens at an address; at `::` it does so in both families, or by IPv4 alone.
@@ -114,7 +140,6 @@ impl Identity {
                 Ok(Identity { uid: Some(uid), gid })
             }
             None => {
-                use std::os::unix::ffi::OsStrExt;
                 let account = User::from_name(user.as_bytes())
                     .or_fatal(("unable to look up ", user))?
                     .ok_or_else(|| Fatal::hard(("unknown account ", user)))?;
@@ -139,7 +164,6 @@ impl Identity {
 }
 
 fn find_group(group: &OsStr) -> Result<Option<Gid>, Fatal> {
-    use std::os::unix::ffi::OsStrExt;
     let unknown = || Fatal::hard(("unknown group ", group));
     match prog::number(group) {
         Some(0) => Ok(None),

@@ -1,0 +1,95 @@
+//! Connections that may not last for ever, which the original does not have.
+
+use std::io::Read;
+
+use harness::{Answer, Dns, Side, until};
+
+use super::{PLAIN, Server, compile};
+
+/// The options, with and without a child of the server's own that looks the client's name up.
+fn modes() -> [Vec<&'static str>; 2] {
+    [PLAIN.to_vec(), [&PLAIN[..], &["-h"]].concat()]
+}
+
+fn nobody() -> Dns {
+    Dns::start(|_, _| Answer::NoName)
+}
+
+fn ends_by(server: &Server, why: &str, status: &str) {
+    let timeout = format!("tcpserver: timeout PID {why}\n");
+    let end = format!("tcpserver: end PID status {status}\n");
+    let is_told = || {
+        let log = server.log();
+        log.contains(&timeout) && log.contains(&end)
+    };
+    assert!(until(is_told), "{}", server.log());
+}
+
+#[test]
+fn a_connection_lasts_so_long() {
+    for mode in modes() {
+        let (side, dns) = (Side::ours(), nobody());
+        let nobody = [("DNSCACHEIP", &*dns.place())];
+        let options = [&mode[..], &["-T1"]].concat();
+        let mut server = Server::start_with(&side, &options, "127.0.0.1", &["cat"], &nobody);
+        // The program sees the end of its connection, and ends by itself.
+        assert_eq!(server.ask(), b"");
+        ends_by(&server, "lifetime", "0");
+    }
+}
+
+#[test]
+fn a_rule_says_how_long() {
+    for mode in modes() {
+        let (side, dns) = (Side::ours(), nobody());
+        let nobody = [("DNSCACHEIP", &*dns.place())];
+        compile(&side, "127.0.0.2:allow,MAXTIME=\"0\"\n:allow,MAXTIME=\"1\"\n");
+        let options = [&mode[..], &["-x", "cdb", "-T", "1"]].concat();
+        let mut server = Server::start_with(&side, &options, "127.0.0.1", &["cat"], &nobody);
+        let mut free = server.connect("127.0.0.1", "127.0.0.2");
+        assert_eq!(server.ask(), b"");
+        ends_by(&server, "lifetime", "0");
+        std::io::Write::write_all(&mut free, b"still\n").unwrap();
+        let mut still = [0; 6];
+        free.read_exact(&mut still).unwrap();
+        assert_eq!(&still, b"still\n");
+    }
+}
+
+#[test]
+fn a_program_that_ignores_the_end_and_term_is_killed() {
+    let side = Side::ours();
+    let options = [&PLAIN[..], &["-T1"]].concat();
+    let script = "trap '' TERM; echo hello; while :; do sleep 1; done";
+    let mut server = Server::start(&side, &options, "127.0.0.1", &["sh", "-c", script]);
+    let mut client = server.connect("127.0.0.1", "127.0.0.1");
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"hello\n");
+    ends_by(&server, "lifetime", "9");
+}
+
+#[test]
+fn only_a_quiet_connection_is_idle() {
+    for mode in modes() {
+        let (side, dns) = (Side::ours(), nobody());
+        let nobody = [("DNSCACHEIP", &*dns.place())];
+        let options = [&mode[..], &["-i2"]].concat();
+        let script = "for i in 1 2 3 4; do echo $i; sleep 1; done; read x";
+        let program = ["sh", "-c", script];
+        let mut server = Server::start_with(&side, &options, "127.0.0.1", &program, &nobody);
+        assert_eq!(server.ask(), b"1\n2\n3\n4\n");
+        ends_by(&server, "idle", "256");
+    }
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_idle() {
+    let side = Side::ours();
+    let options = [&PLAIN[..], &["-i1"]].concat();
+    let mut server = Server::start(&side, &options, "127.0.0.1", &["cat", "/dev/zero"]);
+    let _client = server.connect("127.0.0.1", "127.0.0.1");
+    // The kernel asks for room all the time, and is told that there is none.
+    assert!(until(|| server.log().contains(" idle")), "{}", server.log());
+    server.ended(1);
+}

@@ -1,0 +1,146 @@
+//! What the server waits for, and does about it.
+
+use std::time::{Duration, Instant};
+
+use prog::{Fatal, OrFatal};
+use unix::poll::{self, Interest};
+use unix::signal::Signal;
+use unix::{clock, errno, socket};
+
+use super::Server;
+use super::serve::Arrival;
+use super::watched::send;
+use crate::connection::shown;
+
+/// After so many connections without a pause in between, signals and clocks are looked at.
+const IN_A_ROW: u32 = 32;
+
+impl Server {
+    /// Serves until the server has been told to stop and nothing is left to wait for.
+    pub fn run(mut self) -> Result<(), Fatal> {
+        self.tell_status();
+        while !self.is_over() {
+            self.flush();
+            let is_idle = !(self.slots.may_accept() && self.accept());
+            let is_signalled = if is_idle || self.in_a_row > IN_A_ROW {
+                self.in_a_row = 0;
+                self.wait(is_idle)?
+            } else {
+                false
+            };
+            // Without a signal only a child of this server can have ended.
+            if is_signalled || self.slots.taken() > 0 {
+                self.reap();
+            }
+        }
+        self.leave();
+        Ok(())
+    }
+
+    /// Serves a connection from each socket that has one. False if there was none.
+    fn accept(&mut self) -> bool {
+        let mut any = false;
+        for place in 0..self.listeners.len() {
+            let Some(listener) = self.listeners.get(place).filter(|_| self.slots.may_accept())
+            else {
+                break;
+            };
+            match socket::accept(&listener.socket) {
+                Ok((socket, remote)) => {
+                    any = true;
+                    self.in_a_row += 1;
+                    // A socket that listens at one address has connections at no other.
+                    let address = listener.address;
+                    let local = (!address.ip().is_unspecified()).then_some(address);
+                    let since = clock::monotonic();
+                    self.slots.accepted();
+                    self.tell_status();
+                    self.serve(Arrival { socket, local, remote, since });
+                }
+                Err(error) => {
+                    if self.slots.accept_failed(errno::of(&error), clock::monotonic()) {
+                        self.warn(&[b"unable to accept connections"], error);
+                    }
+                }
+            }
+        }
+        any
+    }
+
+    /// Waits for a connection, if one can be accepted, for a child to end, or for something to be
+    /// due; only looks, if it is not to wait. True if there may have been a signal.
+    fn wait(&mut self, waits: bool) -> Result<bool, Fatal> {
+        self.flush();
+        let now = clock::monotonic();
+        let pause = self.slots.pause(now);
+        let due = [self.watched.due(), self.end].into_iter().flatten().min();
+        let left = due.map(|due| due.saturating_duration_since(now));
+        let limit = [pause, left, (!waits).then_some(Duration::ZERO)];
+        let limit = limit.into_iter().flatten().min();
+
+        let mut interests = vec![Interest::readable(&self.posted)];
+        interests.extend(self.reports.iter().map(|(here, _)| Interest::readable(here)));
+        if waits && self.slots.may_accept() {
+            interests.extend(self.listeners.iter().map(|l| Interest::readable(&l.socket)));
+        }
+        let ready =
+            poll::wait_held(&mut interests, limit, &self.held).or_fatal("unable to wait")?;
+        let is_posted = interests.first().is_some_and(Interest::is_ready);
+        let is_reported =
+            self.reports.is_some() && interests.get(1).is_some_and(Interest::is_ready);
+        drop(interests);
+        if is_posted {
+            self.obey()?;
+        }
+        if is_reported {
+            self.read_reports();
+        }
+        if due.is_some() {
+            self.keep_time(clock::monotonic());
+        }
+        Ok(ready == 0)
+    }
+
+    /// Does what signals ask for.
+    fn obey(&mut self) -> Result<(), Fatal> {
+        while let Some(signal) = self.posted.next().or_fatal("unable to read signals")? {
+            match signal {
+                Signal::SIGTERM => self.stop(clock::monotonic()),
+                _ => self.tell_connections(clock::monotonic()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Accepts nothing any more, and gives programs their time to end; none, if it was told before.
+    fn stop(&mut self, now: Instant) {
+        let grace = self.options.grace.unwrap_or_default();
+        self.end = match self.end {
+            Some(_) => Some(now),
+            None => now.checked_add(grace),
+        };
+        self.listeners.clear();
+        if self.is_verbose() {
+            self.slots.push_count(b"stopping", &mut self.log);
+        }
+    }
+
+    /// Whether nothing is left to wait for.
+    fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| self.slots.taken() == 0 || clock::monotonic() >= end)
+    }
+
+    /// Leaves programs behind whose time is over, with a SIGTERM.
+    fn leave(&mut self) {
+        for pid in self.slots.guests().pids() {
+            send(pid, Signal::SIGTERM);
+        }
+        self.flush();
+    }
+
+    fn tell_connections(&mut self, now: Instant) {
+        self.slots.push_count(b"connections", &mut self.log);
+        let as_ipv6 = self.options.as_ipv6;
+        self.slots.guests().push_table(&mut self.log, now, |ip| shown(ip, as_ipv6));
+    }
+}
