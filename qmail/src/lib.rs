@@ -16,6 +16,7 @@ pub mod rcpthosts;
 pub mod received;
 pub mod redirect;
 pub mod send;
+pub mod showctl;
 pub mod smtp;
 pub mod spawn;
 pub mod splog;
