@@ -2,6 +2,7 @@
 
 pub mod assign;
 pub mod getpw;
+pub mod pw2u;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -11,13 +11,15 @@ fn show(name: &str, files: &[(&str, &str)]) -> Case {
         let report = text.split_once("\\n\\n").map_or("", |(_, report)| report);
         report.replace(MORE, "")
     };
-    recorded("qmail-showctl", name, |side| {
+    let case = recorded("qmail-showctl", name, |side| {
         for (file, contents) in files {
             side.control(file, contents);
         }
         side.run(["qmail-showctl"])
     })
-    .normalised(report)
+    .normalised(report);
+    assert!(case.ours().run.stdout.starts_with(b"badmailfrom: "));
+    case
 }
 
 #[test]
