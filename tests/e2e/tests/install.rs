@@ -92,7 +92,7 @@ fn between<'a>(said: &'a str, start: &str, end: &str) -> Vec<&'a str> {
 }
 
 /// Installs, and prints everything that lies where an installation changes something.
-const INSTALLED: &str = r#"
+const INSTALLED: &str = r"
 tree() {
   find / /etc /usr/local /usr/sbin/sendmail /usr/lib/sendmail /var/log /var/qmail /service /package /command \
     -maxdepth 1 -printf '%p %M %u %g\n' 2>/dev/null | grep -v '^/etc/\(passwd\|group\|g\?shadow\|sub.id\)' | sort -u
@@ -100,7 +100,7 @@ tree() {
 }
 tree > /tmp/before
 /checkout/package/install mail.example.org > /tmp/install 2>&1 || { cat /tmp/install; exit 1; }
-"#;
+";
 
 /// Runs `svscan` as a container does, and waits for the SMTP service.
 const STARTED: &str = r#"
@@ -187,7 +187,7 @@ echo END
 
 #[test]
 fn everything_is_given_back_but_the_mail_and_what_the_administrator_wrote() {
-    let script = r#"
+    let script = r"
 printf 'joe@mail.example.org\n' > /var/qmail/alias/.qmail-joe
 /checkout/package/uninstall > /tmp/uninstall 2>&1 || { cat /tmp/uninstall; exit 1; }
 tree > /tmp/after
@@ -197,7 +197,7 @@ echo RUNNING
 for process in /proc/[0-9]*; do cat $process/comm 2>/dev/null || :; done | grep 'qmail\|multilog\|supervise' || :
 kill $svscan
 echo END
-"#;
+";
     let Some(said) = machine(&[INSTALLED, STARTED, script].concat()) else { return };
     let left = between(&said, "LEFT", "RUNNING");
     let kept = ["/var/qmail", "/var/qmail/alias", "/var/qmail/control", "/var/qmail/users"];
@@ -220,7 +220,7 @@ echo END
 
 #[test]
 fn a_second_install_mends_what_is_damaged_and_leaves_what_the_administrator_wrote() {
-    let script = r#"
+    let script = r"
 check() { /checkout/package/check || :; }
 echo FIRST; check | sed 's/[0-9]* paths/N paths/'
 echo SECOND
@@ -248,7 +248,7 @@ TCPREMOTEIP=10.1.1.1 /command/tcprulescheck /etc/tcp.smtp.cdb | head -n 1
 /checkout/package/uninstall
 cat supervise/qmail-smtpd/run | tail -n 1; cat /etc/tcp.smtp
 echo END
-"#;
+";
     let script = [INSTALLED, "useradd -m joe\n", script].concat();
     let Some(said) = machine(&script) else { return };
     assert_eq!(between(&said, "FIRST", "SECOND"), ["check: N paths as they should be"], "{said}");
