@@ -5,6 +5,7 @@ pub mod exit;
 pub mod gather;
 pub mod limits;
 pub mod multilog;
+pub mod report;
 pub mod service;
 pub mod state;
 pub mod status;

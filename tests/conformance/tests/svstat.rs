@@ -1,5 +1,7 @@
 //! svstat beside the original.
 
+#[path = "svstat/forms.rs"]
+mod forms;
 mod services;
 
 use harness::{Case, Run, Side, case};

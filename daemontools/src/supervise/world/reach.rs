@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use unix::Pid;
-use unix::kin::{Process, descendants};
+use unix::kin::{Kin, Process};
 use unix::pidfd::Handle;
 use unix::signal::{self, Signal};
 
@@ -20,8 +20,9 @@ pub fn send_to_all(signal: Signal, roots: &[Pid], spared: &[Pid]) {
         let all = Process::all().unwrap_or_default();
         let others: Vec<Process> =
             all.into_iter().filter(|process| !spared.contains(&process.pid)).collect();
+        let kin = Kin::of(&others);
         let mut is_over = true;
-        for process in roots.iter().flat_map(|root| descendants(&others, *root)) {
+        for process in roots.iter().flat_map(|root| kin.descendants(*root)) {
             if !process.is_over() && done.insert((process.pid, process.start)) {
                 send(signal, &process);
                 is_over = false;
