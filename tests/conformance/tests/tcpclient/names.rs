@@ -36,14 +36,17 @@ fn names_are_looked_up() {
         return;
     }
     let Some(dns) = Dns::start_at("127.53.3.1", world) else { return };
-    for to in ["127.9.0.2", "127.9.0.3", "127.9.0.5"] {
+    for to in ["127.9.0.2", "127.9.0.3"] {
         for options in [&["-R"][..], &["-RH"], &["-Rl0"], &["-RHh", "-l", "a b"]] {
             case(|side| told(side, options, to, &dns.place())).same();
         }
     }
     // An address that has no name has an empty one with the original.
-    let _ = case(|side| told(side, &["-Rl0"], "127.9.0.4", &dns.place()))
-        .differing_stdout("TCPLOCALHOST=0\n", "TCPLOCALHOST=0\nTCPREMOTEHOST=\n");
+    for to in ["127.9.0.4", "127.9.0.5"] {
+        let _ = case(|side| told(side, &["-Rl0"], to, &dns.place()))
+            .differing_stdout("TCPLOCALHOST=0\n", "TCPLOCALHOST=0\nTCPREMOTEHOST=\n");
+        case(|side| told(side, &["-RHl0"], to, &dns.place())).same();
+    }
 }
 
 #[test]
