@@ -1,16 +1,44 @@
 //! addcr, delcr, fixcrio as byte machines: line ends of this system and of the network.
 
-use memchr::{memchr, memchr_iter};
+/// Bytes looked at together. Where there is nothing to do for any of them, which is most of a long
+/// line, they are copied at once.
+const RUN: usize = 16;
 
 /// Bytes that change on their way, portion by portion.
 pub trait Machine {
-    /// Appends to `out` what becomes of `data`, wherever in the stream that begins and ends.
-    fn push(&mut self, data: &[u8], out: &mut Vec<u8>);
+    /// Appends what becomes of one byte.
+    fn step(&mut self, byte: u8, out: &mut Vec<u8>);
+
+    /// Takes note of bytes that stay as they are, here; false, and nothing is noted, if some may not.
+    fn passes(&mut self, run: &[u8; RUN]) -> bool;
 
     /// Appends what was held back until the stream's end.
     fn finish(&mut self, out: &mut Vec<u8>) {
         let _ = out; // most hold nothing back
     }
+
+    /// Appends to `out` what becomes of `data`, wherever in the stream that begins and ends.
+    fn push(&mut self, data: &[u8], out: &mut Vec<u8>) {
+        out.reserve(2 * data.len() + 1);
+        let (runs, rest) = data.as_chunks();
+        for run in runs {
+            if self.passes(run) {
+                out.extend_from_slice(run);
+            } else {
+                for &byte in run {
+                    self.step(byte, out);
+                }
+            }
+        }
+        for &byte in rest {
+            self.step(byte, out);
+        }
+    }
+}
+
+/// Without a branch for each byte, so that all are compared at once.
+fn has(run: &[u8; RUN], wanted: u8) -> bool {
+    run.iter().fold(0, |found, &byte| found | u8::from(byte == wanted)) != 0
 }
 
 /// A carriage return before every newline, even behind another. Source: addcr(1).
@@ -18,14 +46,15 @@ pub trait Machine {
 pub struct AddCr;
 
 impl Machine for AddCr {
-    fn push(&mut self, data: &[u8], out: &mut Vec<u8>) {
-        let mut start = 0;
-        for at in memchr_iter(b'\n', data) {
-            out.extend_from_slice(data.get(start..at).unwrap_or_default());
+    fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
+        if byte == b'\n' {
             out.push(b'\r');
-            start = at;
         }
-        out.extend_from_slice(data.get(start..).unwrap_or_default());
+        out.push(byte);
+    }
+
+    fn passes(&mut self, run: &[u8; RUN]) -> bool {
+        !has(run, b'\n')
     }
 }
 
@@ -37,20 +66,18 @@ pub struct DelCr {
 }
 
 impl Machine for DelCr {
-    fn push(&mut self, data: &[u8], out: &mut Vec<u8>) {
-        let Some(first) = data.first() else { return };
-        if self.is_held && *first != b'\n' {
+    fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
+        if self.is_held && byte != b'\n' {
             out.push(b'\r');
         }
-        self.is_held = data.ends_with(b"\r");
-        let mut rest = data.strip_suffix(b"\r").unwrap_or(data);
-        while let Some(end) = memchr(b'\n', rest) {
-            let (line, after) = rest.split_at(end);
-            out.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
-            out.push(b'\n');
-            rest = after.get(1..).unwrap_or_default();
+        self.is_held = byte == b'\r';
+        if !self.is_held {
+            out.push(byte);
         }
-        out.extend_from_slice(rest);
+    }
+
+    fn passes(&mut self, run: &[u8; RUN]) -> bool {
+        !self.is_held && !has(run, b'\r')
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
@@ -68,20 +95,20 @@ pub struct FixCr {
 }
 
 impl Machine for FixCr {
-    fn push(&mut self, data: &[u8], out: &mut Vec<u8>) {
-        let mut start = 0;
-        for at in memchr_iter(b'\n', data) {
-            let line = data.get(start..at).unwrap_or_default();
-            out.extend_from_slice(line);
-            if !line.last().map_or(self.after_cr && at == 0, |&last| last == b'\r') {
-                out.push(b'\r');
-            }
-            start = at;
+    fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
+        if byte == b'\n' && !self.after_cr {
+            out.push(b'\r');
         }
-        out.extend_from_slice(data.get(start..).unwrap_or_default());
-        if let Some(&last) = data.last() {
-            self.after_cr = last == b'\r';
+        out.push(byte);
+        self.after_cr = byte == b'\r';
+    }
+
+    fn passes(&mut self, run: &[u8; RUN]) -> bool {
+        let passes = !has(run, b'\n');
+        if passes {
+            self.after_cr = run.ends_with(b"\r");
         }
+        passes
     }
 }
 
@@ -142,7 +169,7 @@ mod tests {
 
     fn lines() -> impl Strategy<Value = Vec<u8>> {
         let byte = prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'a'), any::<u8>()];
-        prop::collection::vec(byte, 0..40)
+        prop::collection::vec(prop_oneof![3 => Just(b'a'), 1 => byte], 0..200)
     }
 
     proptest! {
