@@ -1,5 +1,7 @@
 //! A message as it stands in an mbox: `From ` lines quoted, the end completed. Source: mbox(5).
 
+use wire::{date, text};
+
 const FROM: &[u8] = b"From ";
 
 /// Copies a message that comes in pieces, with `>` before every line that is `From ` behind any
@@ -82,6 +84,31 @@ impl Quoting {
     }
 }
 
+/// The `From ` line for a message that was delivered at `seconds` since 1970 and begins with `start`, with
+/// its newline.
+///
+/// The sender is that of a `Return-Path: <…>` in the first line, with `-` for blanks, and `MAILER-DAEMON` if
+/// there is nothing between the brackets; three times `X` if there is no such line. Source:
+/// maildir2mbox(1), and as observed.
+#[must_use]
+pub fn from_line(start: &[u8], seconds: i64) -> Vec<u8> {
+    let end = memchr::memchr(b'\n', start);
+    let first = end.and_then(|end| start.get(..end)).unwrap_or_default();
+    let mut line = FROM.to_vec();
+    match first.strip_prefix(b"Return-Path: <") {
+        Some([b'>', ..]) => line.extend_from_slice(b"MAILER-DAEMON"),
+        Some([sender @ .., _]) => {
+            line.extend(sender.iter().map(|&byte| if text::is_blank(byte) { b'-' } else { byte }));
+        }
+        Some([]) => {}
+        None => line.extend_from_slice(&[b'X'; 3]),
+    }
+    line.push(b' ');
+    date::push_from_line(&mut line, seconds);
+    line.push(b'\n');
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +180,21 @@ mod tests {
             let (one, rest) = message.as_bytes().split_at(at.min(message.len()));
             let (two, three) = rest.split_at(more.min(rest.len()));
             prop_assert_eq!(quoted(&[one, two, three]), quoted(&[message.as_bytes()]));
+        }
+    }
+
+    #[test]
+    fn a_from_line_has_the_return_path_and_the_time() {
+        for (text, sender) in [
+            ("Return-Path: <s@x.y>\nSubject: x\n", "s@x.y"),
+            ("Return-Path: <a b\tc@x.y>\n", "a-b-c@x.y"),
+            ("Return-Path: <>\n", "MAILER-DAEMON"),
+            ("Return-Path: <s@x.y>", &["X"; 3].concat()),
+            ("Subject: x\nReturn-Path: <s@x.y>\n", &["X"; 3].concat()),
+            ("", &["X"; 3].concat()),
+        ] {
+            let line = String::from_utf8(from_line(text.as_bytes(), 1_793_492_489)).unwrap();
+            assert_eq!(line, format!("From {sender} Sun Nov 01 00:21:29 2026\n"), "{text}");
         }
     }
 }
