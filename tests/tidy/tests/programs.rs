@@ -111,7 +111,8 @@ fn synopsis(page: &str) -> String {
         let mut after_flag = false;
         for word in line.trim_start_matches('.').split_whitespace() {
             match word {
-                "Nm" | "Op" | "Ar" | "Oo" | "Oc" | "Ns" | "Ic" | "Cm" | "Pf" | "Li" | "|" => {}
+                "Nm" | "Op" | "Ar" | "Oo" | "Oc" | "Ic" | "Cm" | "Pf" | "Li" | "|" => {}
+                "Ns" => text.truncate(text.trim_end().len()),
                 "Fl" => after_flag = true,
                 word => {
                     text.extend([if after_flag { "-" } else { "" }, word, " "]);
@@ -132,7 +133,16 @@ fn the_usage_line_and_the_synopsis_agree() {
         else {
             continue;
         };
-        let Some(usage) = usage(&source, &program.name) else { continue };
+        let is_script = program.source.extension().is_none_or(|ending| ending != "rs");
+        let usage = if is_script {
+            let Some(usage) = script_usage(&source, &program.name) else { continue };
+            usage
+        } else if let Some(usage) = usage(&source, &program.name) {
+            usage
+        } else {
+            wrong.push(format!("{}: no Program::new(\"{0}\", TEXT)", program.name));
+            continue;
+        };
         let page = fs::read_to_string(page).unwrap_or_default();
         let said: BTreeSet<String> = words(&usage).into_iter().collect();
         let written: BTreeSet<String> =
@@ -151,10 +161,23 @@ fn the_usage_line_and_the_synopsis_agree() {
     none(wrong);
 }
 
-/// The synopsis in `Program::new("NAME", "SYNOPSIS")`, where it stands as text.
+/// The synopsis in `Program::new("NAME", "SYNOPSIS")`; it may be a constant of the same file.
 fn usage(source: &str, name: &str) -> Option<String> {
     let rest = source.split("Program::new(").nth(1)?;
     let rest = rest.trim_start().strip_prefix(&format!("\"{name}\""))?;
-    let text = rest.trim_start_matches([',', ' ', '\n']).strip_prefix('"')?;
+    let rest = rest.trim_start_matches([',', ' ', '\n']);
+    let text = if let Some(text) = rest.strip_prefix('"') {
+        text
+    } else {
+        let constant = rest.split(|char: char| !char.is_ascii_uppercase()).next()?;
+        let value = source.split(&format!("const {constant}: &str =")).nth(1)?;
+        value.trim_start().strip_prefix('"')?
+    };
     Some(text.split('"').next()?.replace("\\\n", " "))
+}
+
+/// What a script says behind `NAME: usage: NAME`, if it has a usage line.
+fn script_usage(source: &str, name: &str) -> Option<String> {
+    let text = source.split(&format!("{name}: usage: {name}")).nth(1)?;
+    Some(text.split(['\'', '"']).next()?.to_owned())
 }
