@@ -58,11 +58,12 @@ impl Server {
     }
 }
 
-/// The run with names for the server's port and for any port of the client's.
+/// The run with names for the server's port and for any port of the client's but those of 456X, which
+/// the tests choose, each one of its own.
 fn named(run: Run, server: u16) -> Run {
     let change = |bytes: &[u8]| -> Vec<u8> {
         let text = String::from_utf8_lossy(bytes).replace(&server.to_string(), "SERVER");
-        let is_chosen = |line: &str| line.contains("LOCALPORT=") && !line.contains("=4567");
+        let is_chosen = |line: &str| line.contains("LOCALPORT=") && !line.contains("=456");
         let lines = text.split_inclusive('\n').map(|line| match line.split_once('=') {
             Some((name, _)) if is_chosen(line) => format!("{name}=CLIENT\n"),
             _ => line.to_owned(),

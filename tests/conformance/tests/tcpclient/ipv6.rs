@@ -32,7 +32,7 @@ fn a_connection_by_ipv6_is_told_of() {
     }
     connected("::1", &[], "::1", &SHOW_OLD).same();
     connected("::1", &["-i", "::1"], "::1", &SHOW_OLD).same();
-    connected("::1", &["-p4567"], "::1", &SHOW_OLD).same();
+    connected("::1", &["-p4568"], "::1", &SHOW_OLD).same();
     connected("::1", &["-I", "lo"], "::1", &SHOW_OLD).same();
     connected("::1", &["-6"], "::1", &SHOW_OLD).same();
 }

@@ -57,7 +57,7 @@ fn nobody_listening_is_told() {
 #[test]
 fn the_near_end_can_be_chosen() {
     connected(&["-i", "127.0.0.2", "-HRl0"], "127.0.0.1", &SHOW).same();
-    connected(&["-i127.7.7.7", "-p4567", "-HRl0"], "127.0.0.1", &SHOW).same();
+    connected(&["-i127.7.7.7", "-p4569", "-HRl0"], "127.0.0.1", &SHOW).same();
     connected(&["-p", "0", "-HRl0"], "127.0.0.1", &SHOW).same();
 }
 
