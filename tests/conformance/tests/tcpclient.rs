@@ -58,14 +58,19 @@ impl Server {
     }
 }
 
-/// The run with names for the server's port and for any port of the client's but those of 456X, which
-/// the tests choose, each one of its own.
+/// The ports that tests choose for the client, each one of its own.
+const CHOSEN: [&str; 3] = ["4567", "4568", "4569"];
+
+/// The run with names for the server's port and for any port of the client's that is not chosen.
 fn named(run: Run, server: u16) -> Run {
     let change = |bytes: &[u8]| -> Vec<u8> {
         let text = String::from_utf8_lossy(bytes).replace(&server.to_string(), "SERVER");
-        let is_chosen = |line: &str| line.contains("LOCALPORT=") && !line.contains("=456");
         let lines = text.split_inclusive('\n').map(|line| match line.split_once('=') {
-            Some((name, _)) if is_chosen(line) => format!("{name}=CLIENT\n"),
+            Some((name, port))
+                if name.ends_with("LOCALPORT") && !CHOSEN.contains(&port.trim_end()) =>
+            {
+                format!("{name}=CLIENT\n")
+            }
             _ => line.to_owned(),
         });
         lines.collect::<String>().into_bytes()
