@@ -10,6 +10,7 @@ pub mod hosts;
 pub mod limits;
 pub mod meter;
 pub mod ports;
+pub mod proxy;
 pub mod rbl;
 pub mod relay;
 pub mod rules;

@@ -1,6 +1,7 @@
 //! tcpserver's edges: its options, its start, and what happens to connections.
 
 mod decide;
+mod gate;
 mod inherit;
 pub mod options;
 mod serve;
@@ -31,6 +32,7 @@ use crate::meter::Meter;
 use crate::slots::{self, Slots};
 use crate::verbosity::Verbosity;
 use crate::watch::Why;
+use gate::Gate;
 use start::Listener;
 use watched::Watched;
 
@@ -51,6 +53,7 @@ pub struct Server {
     /// How often clients connect, if something may depend on that.
     meter: Option<Meter>,
     watched: Watched,
+    gate: Gate,
     /// Where children of ours tell what rules have said about their time, and where they do it.
     reports: Option<(OwnedFd, OwnedFd)>,
     /// When the server ends although programs are running; none before SIGTERM.
@@ -97,6 +100,7 @@ impl Server {
             posted: posted.or_fatal("unable to catch signals")?,
             meter,
             watched: Watched::default(),
+            gate: Gate::default(),
             reports: None,
             end: None,
             own: process::id().as_raw(),

@@ -8,6 +8,8 @@ mod limits;
 mod log;
 #[path = "tcpserver/names.rs"]
 mod names;
+#[path = "tcpserver/proxy.rs"]
+mod proxy;
 #[path = "tcpserver/rules.rs"]
 mod rules;
 #[path = "tcpserver/start.rs"]

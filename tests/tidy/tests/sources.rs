@@ -76,6 +76,13 @@ fn pure_code_stays_pure() {
         "qmail/src/smtp",
         "qmail/src/send",
         "qmail/src/local",
+        "ucspi-tcp/src/guests.rs",
+        "ucspi-tcp/src/limits.rs",
+        "ucspi-tcp/src/meter.rs",
+        "ucspi-tcp/src/proxy",
+        "ucspi-tcp/src/proxy.rs",
+        "ucspi-tcp/src/slots.rs",
+        "ucspi-tcp/src/watch.rs",
     ];
     let marks = [
         "std::fs",

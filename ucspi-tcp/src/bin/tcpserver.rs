@@ -15,7 +15,7 @@ const TCPSERVER: Program = Program::new(
     "[ -461UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] [ -g gid ] [ -u uid ] \
      [ -b backlog ] [ -l localname ] [ -t timeout ] [ -I interface ] [ -C perip ] [ -N pernet ] \
      [ -f perminute ] [ -m message ] [ -T lifetime ] [ -i idle ] [ -G grace ] [ -s fd ] \
-     host port program",
+     [ -a balancers ] [ -w timeout ] host port program",
 );
 
 fn main() -> ExitCode {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use prog::{Args, Chain, Fatal, Opt};
+use wire::ip::{self, Network};
 use wire::{decimal, text};
 
 use crate::guests::Networks;
@@ -14,7 +15,7 @@ use crate::limits::{Excess, Limits};
 use crate::verbosity::Verbosity;
 
 /// The option letters, as getopt takes them.
-const LETTERS: &[u8] = b"46qQvhHrR1UXx:t:u:g:l:b:B:c:I:pPoOdDC:N:f:m:T:i:G:s:";
+const LETTERS: &[u8] = b"46qQvhHrR1UXx:t:u:g:l:b:B:c:I:pPoOdDC:N:f:m:T:i:G:s:a:w:";
 
 /// What the arguments ask for.
 #[derive(Debug)]
@@ -66,6 +67,10 @@ pub struct Options {
     pub grace: Option<Duration>,
     /// `-s`: sockets that listen already.
     pub sockets: Vec<RawFd>,
+    /// `-a`: who first says for whom a connection is.
+    pub balancers: Vec<Network>,
+    /// `-w`: how long that may take.
+    pub patience: Duration,
     /// Where to listen.
     pub host: Vec<u8>,
     /// A number or a name.
@@ -123,6 +128,12 @@ impl Options {
             b'u' => self.user = Some(opt.value),
             b'g' => self.group = Some(opt.value),
             b'G' => self.grace = Some(Duration::from_secs(opt.number().ok_or(())?)),
+            b'a' => {
+                for network in opt.value.as_bytes().split(|&byte| byte == b',') {
+                    self.balancers.push(network_of(network).ok_or(())?);
+                }
+            }
+            b'w' => self.patience = Duration::from_secs(opt.number().ok_or(())?),
             b's' => self.sockets.push(opt.number().ok_or(())?),
             _ => self.take_limit(&opt)?,
         }
@@ -162,6 +173,15 @@ impl Options {
 
 fn count_of<N: TryFrom<u64>>(text: &[u8]) -> Result<N, ()> {
     decimal::parse(text).and_then(|count| N::try_from(count).ok()).ok_or(())
+}
+
+/// A network, or an address alone.
+fn network_of(text: &[u8]) -> Option<Network> {
+    let alone = || {
+        let address = ip::parse(text)?;
+        Network::new(address, if address.is_ipv4() { 32 } else { 128 })
+    };
+    Network::parse(text).or_else(alone)
 }
 
 /// A message as tcpsvd takes it: `\n`, `\r` and `\\` stand for a newline, a carriage return and a
@@ -211,6 +231,8 @@ impl Default for Options {
             networks: Networks::default(),
             grace: None,
             sockets: Vec::new(),
+            balancers: Vec::new(),
+            patience: Duration::from_secs(10),
             host: Vec::new(),
             port: Vec::new(),
             program: Chain::new(Vec::<OsString>::new()),
@@ -269,6 +291,20 @@ mod tests {
         assert_eq!(options.limits.lifetime, Some(Duration::from_mins(1)));
         for wrong in ["-C", "-C:x", "-Cx", "-N1/33", "-N1/2/3/4", "-N", "-f", "-Tx", "-ix", "-Gx"] {
             assert!(parse(&[wrong, "0", "1", "x"]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn balancers_are_networks_and_addresses() {
+        let options = parse(&["-a10.0.0.0/8,2001:db8::1", "-a", "::/0", "0", "1", "x"]).unwrap();
+        let contains = |address: &str| {
+            let address = address.parse().unwrap();
+            options.balancers.iter().any(|network| network.contains(address))
+        };
+        assert!(contains("10.1.2.3") && contains("2001:db8::1") && !contains("192.0.2.1"));
+        assert_eq!(options.balancers.len(), 3);
+        for wrong in ["-a", "-a10.0.0.0/33", "-a10.0.0.1,", "-alocalhost", "-w-1"] {
+            assert!(parse(&[wrong, "0", "1"]).is_err(), "{wrong}");
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Arrival {
     pub(super) local: Option<SocketAddr>,
     pub(super) remote: SocketAddr,
     pub(super) since: Instant,
+    /// A balancer has it from a client.
+    pub(super) is_relayed: bool,
 }
 
 /// Why a connection does not get its program: the exit code of its child, also where it has none.
@@ -166,7 +168,8 @@ impl Server {
         let wanted = Wanted {
             name: options.asks_name,
             is_paranoid: options.is_paranoid,
-            user: options.asks_ident.then_some(options.timeout),
+            // The client's host knows of no connection to this one.
+            user: (options.asks_ident && !arrival.is_relayed).then_some(options.timeout),
         };
         ask::ask(wanted, &mut connection);
         let limits = self.decide(&connection, arrival, own, rate)?;

@@ -55,7 +55,7 @@ impl Server {
                     let since = clock::monotonic();
                     self.slots.accepted();
                     self.tell_status();
-                    self.serve(Arrival { socket, local, remote, since });
+                    self.admit(Arrival { socket, local, remote, since, is_relayed: false });
                 }
                 Err(error) => {
                     if self.slots.accept_failed(errno::of(&error), clock::monotonic()) {
@@ -73,21 +73,24 @@ impl Server {
         self.flush();
         let now = clock::monotonic();
         let pause = self.slots.pause(now);
-        let due = [self.watched.due(), self.end].into_iter().flatten().min();
+        let due = [self.watched.due(), self.gate.due(), self.end].into_iter().flatten().min();
         let left = due.map(|due| due.saturating_duration_since(now));
         let limit = [pause, left, (!waits).then_some(Duration::ZERO)];
         let limit = limit.into_iter().flatten().min();
 
         let mut interests = vec![Interest::readable(&self.posted)];
         interests.extend(self.reports.iter().map(|(here, _)| Interest::readable(here)));
+        let gate = interests.len();
+        interests.extend(self.gate.interests());
         if waits && self.slots.may_accept() {
             interests.extend(self.listeners.iter().map(|l| Interest::readable(&l.socket)));
         }
         let ready =
             poll::wait_held(&mut interests, limit, &self.held).or_fatal("unable to wait")?;
         let is_posted = interests.first().is_some_and(Interest::is_ready);
-        let is_reported =
-            self.reports.is_some() && interests.get(1).is_some_and(Interest::is_ready);
+        let is_reported = interests.iter().take(gate).skip(1).any(Interest::is_ready);
+        let others = interests.iter().skip(gate).take(self.gate.len());
+        let is_at_gate: Vec<bool> = others.map(Interest::is_ready).collect();
         drop(interests);
         if is_posted {
             self.obey()?;
@@ -96,7 +99,9 @@ impl Server {
             self.read_reports();
         }
         if due.is_some() {
-            self.keep_time(clock::monotonic());
+            let now = clock::monotonic();
+            self.keep_time(now);
+            self.look_at_gate(&is_at_gate, now);
         }
         Ok(ready == 0)
     }
