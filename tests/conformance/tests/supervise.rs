@@ -2,6 +2,8 @@
 
 #[path = "supervise/commands.rs"]
 mod commands;
+#[path = "supervise/hostile.rs"]
+mod hostile;
 #[path = "supervise/ready.rs"]
 mod ready;
 #[path = "supervise/scripts.rs"]

@@ -2,6 +2,8 @@
 
 #[path = "svscan/directory.rs"]
 mod directory;
+#[path = "svscan/hostile.rs"]
+mod hostile;
 #[path = "svscan/log.rs"]
 mod log;
 #[path = "svscan/process_one.rs"]
@@ -13,7 +15,7 @@ mod user;
 
 mod services;
 
-use harness::{Background, Side};
+use harness::{Background, Command, Side};
 
 /// Starts a svscan in the directory `services`.
 fn svscan(side: &Side) -> Background {
@@ -28,4 +30,14 @@ fn sides() -> impl Iterator<Item = Side> {
         harness::skipped("the originals ($DAISYCHAIN_ORIGINALS)");
     }
     [Some(Side::ours()), original].into_iter().flatten()
+}
+
+/// A program run by an ordinary user, who finds this side's programs.
+fn by_user<'a>(side: &'a Side, words: &[&str]) -> Command<'a> {
+    for name in ["svscan", "supervise", "svc", "svok", "svstat", "multilog", "softlimit"] {
+        let _ = side.program(name); // where that user can reach it
+    }
+    let programs = side.program("supervise");
+    let folder = programs.parent().unwrap().to_str().unwrap();
+    side.command(words).env("PATH", format!("{folder}:/usr/bin:/bin")).as_user()
 }

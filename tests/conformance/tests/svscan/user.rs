@@ -3,20 +3,11 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use harness::{Command, Side};
+use harness::Side;
 use unix::signal::Signal;
 
+use crate::by_user;
 use crate::services::{comes_up, holds, service, status};
-
-/// A program run by an ordinary user, who finds our programs.
-fn by_user<'a>(side: &'a Side, words: &[&str]) -> Command<'a> {
-    for name in ["svscan", "supervise", "svc", "svok", "svstat", "multilog"] {
-        let _ = side.program(name); // where that user can reach it
-    }
-    let programs = side.program("supervise");
-    let folder = programs.parent().unwrap().to_str().unwrap();
-    side.command(words).env("PATH", format!("{folder}:/usr/bin:/bin")).as_user()
-}
 
 #[test]
 fn it_needs_no_root() {
