@@ -13,6 +13,7 @@ pub mod mailbox;
 pub mod maildir;
 pub mod message;
 pub mod rcpthosts;
+pub mod receipt;
 pub mod received;
 pub mod redirect;
 pub mod send;
