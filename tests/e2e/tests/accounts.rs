@@ -7,7 +7,11 @@ use harness::{Run, Side, skipped_for};
 /// everybody may write to; programs that the tree does not have yet are passed over.
 const HOST: &str = r#"
 set -eu
-work=$PWD; programs=$1; manifest=$2; script=$3
+work=$PWD; script=$3
+# The checkout may lie below /var, which is about to be another.
+mkdir programs
+mount --bind "$1" programs
+cp "$2" manifest
 mount -t tmpfs tmpfs /var
 for base in passwd group; do
   cat /etc/$base > $base
@@ -20,11 +24,11 @@ while read -r path owner group mode source; do
     var/*:fifo) mkfifo /$path; chown $owner:$group /$path; chmod $mode /$path ;;
     var/*:zeros:*) head -c ${source#zeros:} /dev/zero > /$path; chown $owner:$group /$path ;;
     var/*:bin:*)
-      if [ -e $programs/${source#bin:} ]; then
-        install -o $owner -g $group -m $mode $programs/${source#bin:} /$path
+      if [ -e programs/${source#bin:} ]; then
+        install -o $owner -g $group -m $mode programs/${source#bin:} /$path
       fi ;;
   esac
-done < $manifest
+done < manifest
 export work; chmod 1777 $work
 as() { user=$1; shift; setpriv --reuid $user --regid nofiles --clear-groups "$@"; }
 cd /var/qmail

@@ -54,9 +54,11 @@ fn cases(text: &str) -> BTreeMap<&str, &str> {
 const CLIENT_USAGE: &str = "tcpclient: usage: tcpclient [ -46hHrRdDqQv ] [ -i localip ] \
     [ -p localport ] [ -T timeoutconn ] [ -l localname ] [ -t timeoutinfo ] [ -I interface ] \
     host port program\n100\n";
-const SERVER_USAGE: &str = "tcpserver: usage: tcpserver [ -461UXpPhHrRoOdDqQv ] [ -c limit ] \
-    [ -x rules.cdb ] [ -B banner ] [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] \
-    [ -t timeout ] [ -I interface ] host port program\n100\n";
+const SERVER_USAGE: &str = "tcpserver: usage: tcpserver [ -461UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ \
+    -B banner ] [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] [ \
+    -I interface ] [ -C perip ] [ -N pernet ] [ -f perminute ] [ -m message ] [ -T \
+    lifetime ] [ -i idle ] [ -G grace ] [ -s fd ] [ -a balancers ] [ -w timeout ] host \
+    port program\n100\n";
 
 /// The cases of `rts.tests` that are to come out otherwise: title, what is ours, and why.
 const DIFFERENT: [(&str, &str, &str); 6] = [
@@ -68,7 +70,7 @@ const DIFFERENT: [(&str, &str, &str); 6] = [
     (
         "tcpserver prints usage message without enough arguments",
         SERVER_USAGE,
-        "the options of the IPv6 edition are ours",
+        "the options of the IPv6 edition are ours, and there are limits and PROXY headers",
     ),
     ("rblsmtpd finds 127.0.0.2 on the RBL", "whoops\n0\n", NO_LIST),
     ("rblsmtpd -b uses a permanent error code", "whoops\n0\n", NO_LIST),
