@@ -8,7 +8,7 @@ use tidy::{PACKAGES, files, none, relative, root, sources};
 /// Documents, with the tables of differences.
 fn documents() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for folder in ["doc", "doc/compatibility.d", "doc/originals.d", "."] {
+    for folder in ["doc", "."] {
         found.extend(files(&root().join(folder)));
     }
     found.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
