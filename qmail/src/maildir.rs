@@ -1,10 +1,10 @@
 //! Maildirs: unique names, tmp → new. Source: maildir(5).
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use queue::disk::{Disk, Queue};
 use unix::clock::{self, Wall};
 use unix::dir::Dir;
 use unix::errno::{self, Errno};
@@ -114,20 +114,42 @@ impl Names {
             let temporary = errno::is_temporary(errno::of(&error));
             if temporary { Trouble::Other(error) } else { Trouble::Missing(error) }
         })?;
-        let (aside, new, file) = self.create(&maildir).map_err(Trouble::Other)?;
-        let delivered = write(file, head, message, deadline)
-            .and_then(|()| publish(&maildir, &aside, &new).map_err(Trouble::Other));
-        let _ = maildir.unlink(&aside); // what stays there is for readers to remove
+        let mut disk = Queue::of(maildir, 0o600);
+        self.deliver_on(&mut disk, head, message, || clock::monotonic() > deadline)
+    }
+
+    /// The same as steps over a disk whose names are relative to the maildir, until `is_late`.
+    pub fn deliver_on<D: Disk>(
+        &mut self,
+        disk: &mut D,
+        head: &[&[u8]],
+        message: &mut Message,
+        is_late: impl FnOnce() -> bool,
+    ) -> Result<(), Trouble>
+    where
+        D::Error: Into<io::Error>,
+    {
+        let (aside, new, mut file) = self.create(disk).map_err(Trouble::Other)?;
+        let delivered = write(disk, &mut file, head, message).and_then(|()| {
+            if is_late() {
+                return Err(Trouble::Timeout);
+            }
+            publish(disk, &aside, &new).map_err(|error| Trouble::Other(error.into()))
+        });
+        let _ = disk.unlink(&aside); // what stays there is for readers to remove
         delivered
     }
 
     /// Creates a file in tmp/; gives its path, and the one it is to have in new/.
-    fn create(&mut self, maildir: &Dir) -> io::Result<(PathBuf, PathBuf, File)> {
+    fn create<D: Disk>(&mut self, disk: &mut D) -> io::Result<(PathBuf, PathBuf, D::File)>
+    where
+        D::Error: Into<io::Error>,
+    {
         use std::os::unix::ffi::OsStringExt;
         for _ in 0..ATTEMPTS {
             let name = std::ffi::OsString::from_vec(self.unique(clock::wall()));
             let aside = Path::new("tmp").join(&name);
-            match maildir.create_new(&aside, 0o600) {
+            match disk.create(&aside).map_err(Into::into) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
                 Ok(file) => return Ok((aside, Path::new("new").join(&name), file)),
@@ -137,27 +159,29 @@ impl Names {
     }
 }
 
-fn write(
-    mut file: File,
+fn write<D: Disk>(
+    disk: &mut D,
+    file: &mut D::File,
     head: &[&[u8]],
     message: &mut Message,
-    deadline: Instant,
-) -> Result<(), Trouble> {
+) -> Result<(), Trouble>
+where
+    D::Error: Into<io::Error>,
+{
     message.restart();
-    message.copy(head, &mut file).map_err(|error| match error {
+    let poured = message.pour(head, |pieces| disk.write_all_of(file, pieces).map_err(Into::into));
+    poured.map_err(|error| match error {
         CopyError::Read(error) => Trouble::Read(error),
         CopyError::Write(error) => Trouble::Other(error),
     })?;
-    file.sync_all().map_err(Trouble::Other)?;
-    if clock::monotonic() > deadline { Err(Trouble::Timeout) } else { Ok(()) }
+    disk.sync(file).map_err(|error| Trouble::Other(error.into()))
 }
 
 /// Gives the file its name in new/ for good: on Linux a link may be undone by a power cut until the
 /// directory is synced.
-fn publish(maildir: &Dir, aside: &Path, new: &Path) -> io::Result<()> {
-    let directory = maildir.open_dir(Path::new("new"))?;
-    maildir.link(aside, maildir, new)?;
-    directory.sync()
+fn publish<D: Disk>(disk: &mut D, aside: &Path, new: &Path) -> Result<(), D::Error> {
+    disk.link(aside, new)?;
+    disk.sync_directory("new")
 }
 
 #[cfg(test)]

@@ -72,14 +72,25 @@ impl Message {
 
     /// Writes `head` and what is left of the message: the first block with `head` in one call.
     pub fn copy(&mut self, head: &[&[u8]], to: &mut impl Write) -> Result<(), CopyError> {
+        self.pour(head, |pieces| unix::fd::write_all_of(to, pieces))
+    }
+
+    /// Gives `head` and what is left of the message to `put`: the first block together with `head`.
+    pub fn pour(
+        &mut self,
+        head: &[&[u8]],
+        mut put: impl FnMut(&[&[u8]]) -> io::Result<()>,
+    ) -> Result<(), CopyError> {
         let block = self.block().map_err(CopyError::Read)?;
         let pieces = [head, &[block]].concat();
         let mut is_end = block.is_empty();
-        unix::fd::write_all_of(to, &pieces).map_err(CopyError::Write)?;
+        put(&pieces).map_err(CopyError::Write)?;
         while !is_end {
             let block = self.block().map_err(CopyError::Read)?;
             is_end = block.is_empty();
-            to.write_all(block).map_err(CopyError::Write)?;
+            if !is_end {
+                put(&[block]).map_err(CopyError::Write)?;
+            }
         }
         Ok(())
     }

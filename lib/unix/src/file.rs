@@ -67,6 +67,16 @@ pub fn lock_within(file: &File, seconds: u32) -> io::Result<()> {
     locked
 }
 
+/// Whether `path` is a name of the open `file`: another may have taken its place meanwhile.
+pub fn has_name(file: &File, path: &Path) -> io::Result<bool> {
+    let open = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes the name `path` durable.
 ///
 /// A directory that may be written to but not read cannot be synced; that is left to the system.
@@ -215,6 +225,20 @@ mod tests {
         assert_eq!(error(&link), Some(libc::ELOOP));
         first.commit(&dir.join("file")).unwrap();
         assert_eq!(std::fs::read(dir.join("file")).unwrap(), b"");
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_name_may_have_gone_over_to_another_file() {
+        let dir = std::env::temp_dir().join(format!("unix-name-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let (path, other) = (dir.join("file"), dir.join("other"));
+        let file = File::create(&path).unwrap();
+        assert!(has_name(&file, &path).unwrap());
+        File::create(&other).unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        assert!(!has_name(&file, &path).unwrap());
+        assert!(!has_name(&file, &other).unwrap());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

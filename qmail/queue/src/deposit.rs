@@ -261,12 +261,12 @@ fn take_back<D: Disk>(
     envelope: Option<&mut D::File>,
 ) {
     if let Some(envelope) = envelope {
-        let _ = disk.truncate(envelope); // the unlink below is what counts
+        let _ = disk.truncate(envelope, 0); // the unlink below is what counts
         if disk.unlink(&Area::Intd.of(id)).is_err() {
             return;
         }
     }
-    let _ = disk.truncate(message); // as above
+    let _ = disk.truncate(message, 0); // as above
     let _ = disk.unlink(&Area::Mess.of(id)); // left over, it is swept a day and a half later
 }
 

@@ -5,15 +5,15 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use unix::dir::Dir;
 
 use crate::home::Home;
-use crate::path::{MessageId, Name};
+use crate::path::MessageId;
 
-/// A queue's directory. Names are relative to it.
+/// A directory: a queue's, or a maildir. Names are relative to it.
 ///
 /// What a call has done can be lost in a power cut until it is synced: bytes by [`Disk::sync`] of
 /// their file, names by [`Disk::sync_directory`] of the directory that they were made in or removed
@@ -24,11 +24,11 @@ pub trait Disk {
     /// Why a call did nothing.
     type Error;
 
-    /// Creates a file that must not exist, for writing; mode 0644 less the umask.
-    fn create(&mut self, name: &Name) -> Result<Self::File, Self::Error>;
+    /// Creates a file that must not exist, for writing. In the queue its mode is 0644 less the umask.
+    fn create(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> Result<Self::File, Self::Error>;
 
     /// Opens a file for adding to its end, created with mode 0600 less the umask if it is not there.
-    fn append(&mut self, name: &Name) -> Result<Self::File, Self::Error>;
+    fn append(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> Result<Self::File, Self::Error>;
 
     /// The file's inode number.
     fn number(&mut self, file: &Self::File) -> Result<MessageId, Self::Error>;
@@ -36,8 +36,21 @@ pub trait Disk {
     /// Appends all of `bytes`.
     fn write(&mut self, file: &mut Self::File, bytes: &[u8]) -> Result<(), Self::Error>;
 
-    /// Makes the file empty.
-    fn truncate(&mut self, file: &mut Self::File) -> Result<(), Self::Error>;
+    /// Appends all of `pieces`, one after the other.
+    fn write_all_of(&mut self, file: &mut Self::File, pieces: &[&[u8]]) -> Result<(), Self::Error> {
+        pieces.iter().try_for_each(|piece| self.write(file, piece))
+    }
+
+    /// Writes `bytes` over those that are at `offset`. A single one is never torn.
+    fn overwrite(
+        &mut self,
+        file: &Self::File,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), Self::Error>;
+
+    /// Cuts the file off after `length` bytes.
+    fn truncate(&mut self, file: &mut Self::File, length: u64) -> Result<(), Self::Error>;
 
     /// Starts what [`Disk::sync`] will wait for. Promises nothing.
     fn start_sync(&mut self, file: &Self::File);
@@ -46,22 +59,33 @@ pub trait Disk {
     fn sync(&mut self, file: &Self::File) -> Result<(), Self::Error>;
 
     /// Makes durable which names are in `directory`.
-    fn sync_directory(&mut self, directory: &Name) -> Result<(), Self::Error>;
+    fn sync_directory(
+        &mut self,
+        directory: &(impl AsRef<Path> + ?Sized),
+    ) -> Result<(), Self::Error>;
 
     /// Gives the file `old` a second name, which must not exist.
-    fn link(&mut self, old: &Name, new: &Name) -> Result<(), Self::Error>;
+    fn link(
+        &mut self,
+        old: &(impl AsRef<Path> + ?Sized),
+        new: &(impl AsRef<Path> + ?Sized),
+    ) -> Result<(), Self::Error>;
 
     /// Removes a name.
-    fn unlink(&mut self, name: &Name) -> Result<(), Self::Error>;
+    fn unlink(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> Result<(), Self::Error>;
 
     /// True if there is a file of that name.
-    fn exists(&mut self, name: &Name) -> Result<bool, Self::Error>;
+    fn exists(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> Result<bool, Self::Error>;
 }
 
-/// The queue on a real disk.
+/// The mode of new files in the queue, less the umask.
+const MODE: u32 = 0o644;
+
+/// The queue, or another directory, on a real disk.
 #[derive(Debug)]
 pub struct Queue {
     dir: Dir,
+    mode: u32,
 }
 
 /// Why a queue could not be opened.
@@ -78,12 +102,19 @@ impl Queue {
     pub fn open(home: &Home) -> Result<Queue, Unreachable> {
         let home = Dir::base_at(&home.path).map_err(Unreachable::Home)?;
         let dir = home.base(Path::new("queue")).map_err(Unreachable::Queue)?;
-        Ok(Queue { dir })
+        Ok(Queue::of(dir, MODE))
     }
 
     /// The queue in a directory of any name.
     pub fn at(path: &Path) -> io::Result<Queue> {
-        Ok(Queue { dir: Dir::base_at(path)? })
+        Ok(Queue::of(Dir::base_at(path)?, MODE))
+    }
+
+    /// Another directory in which files are to be made as durable as in the queue, with `mode` less the
+    /// umask: a maildir.
+    #[must_use]
+    pub fn of(dir: Dir, mode: u32) -> Queue {
+        Queue { dir, mode }
     }
 
     /// Its directory, for what is not a step of the queue's protocol: reading, listing, the trigger.
@@ -97,12 +128,12 @@ impl Disk for Queue {
     type File = File;
     type Error = io::Error;
 
-    fn create(&mut self, name: &Name) -> io::Result<File> {
-        self.dir.create_new(name.as_path(), 0o644)
+    fn create(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<File> {
+        self.dir.create_new(name.as_ref(), self.mode)
     }
 
-    fn append(&mut self, name: &Name) -> io::Result<File> {
-        self.dir.open_append(name.as_path(), 0o600)
+    fn append(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<File> {
+        self.dir.open_append(name.as_ref(), 0o600)
     }
 
     fn number(&mut self, file: &File) -> io::Result<MessageId> {
@@ -113,8 +144,16 @@ impl Disk for Queue {
         file.write_all(bytes)
     }
 
-    fn truncate(&mut self, file: &mut File) -> io::Result<()> {
-        file.set_len(0)
+    fn write_all_of(&mut self, file: &mut File, pieces: &[&[u8]]) -> io::Result<()> {
+        unix::fd::write_all_of(file, pieces)
+    }
+
+    fn overwrite(&mut self, file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        file.write_all_at(bytes, offset)
+    }
+
+    fn truncate(&mut self, file: &mut File, length: u64) -> io::Result<()> {
+        file.set_len(length)
     }
 
     fn start_sync(&mut self, file: &File) {
@@ -125,20 +164,24 @@ impl Disk for Queue {
         file.sync_all()
     }
 
-    fn sync_directory(&mut self, directory: &Name) -> io::Result<()> {
-        self.dir.open_dir(directory.as_path())?.sync()
+    fn sync_directory(&mut self, directory: &(impl AsRef<Path> + ?Sized)) -> io::Result<()> {
+        self.dir.open_dir(directory.as_ref())?.sync()
     }
 
-    fn link(&mut self, old: &Name, new: &Name) -> io::Result<()> {
-        self.dir.link(old.as_path(), &self.dir, new.as_path())
+    fn link(
+        &mut self,
+        old: &(impl AsRef<Path> + ?Sized),
+        new: &(impl AsRef<Path> + ?Sized),
+    ) -> io::Result<()> {
+        self.dir.link(old.as_ref(), &self.dir, new.as_ref())
     }
 
-    fn unlink(&mut self, name: &Name) -> io::Result<()> {
-        self.dir.unlink(name.as_path())
+    fn unlink(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<()> {
+        self.dir.unlink(name.as_ref())
     }
 
-    fn exists(&mut self, name: &Name) -> io::Result<bool> {
-        match self.dir.stat(name.as_path()) {
+    fn exists(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<bool> {
+        match self.dir.stat(name.as_ref()) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),

@@ -1,7 +1,7 @@
 //! maildir2mbox — move the messages of a maildir to an mbox.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -38,8 +38,7 @@ fn run(_: Args) -> Result<Exit, Fatal> {
     }
 
     // Held until the process ends.
-    let locked = file::open_append(&mbox).and_then(|file| file::lock(&file).map(|()| file));
-    let _lock = locked.or_fatal(("unable to lock ", &mbox))?;
+    let _lock = lock(&mbox).or_fatal(("unable to lock ", &mbox))?;
     let old = File::open(&mbox).or_fatal(("unable to read ", &mbox))?;
     let new = Replacement::create(&aside, 0o600).or_fatal(("unable to create ", &aside))?;
     let unwritten = |error| Fatal::because(("unable to write to ", &aside), error);
@@ -63,6 +62,17 @@ fn run(_: Args) -> Result<Exit, Fatal> {
         }
     }
     Ok(Exit::OK)
+}
+
+/// Locks the mbox: the file that has its name once the lock is there.
+fn lock(mbox: &Path) -> io::Result<File> {
+    loop {
+        let file = file::open_append(mbox)?;
+        file::lock(&file)?;
+        if file::has_name(&file, mbox)? {
+            return Ok(file);
+        }
+    }
 }
 
 fn variable(name: &'static str) -> Result<PathBuf, Fatal> {

@@ -1,8 +1,10 @@
 //! What may be on the disk after the power has gone.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use queue::path::{Area, MessageId, Name};
+use queue::path::{Area, MessageId};
 use queue::state::Files;
 
 use crate::model::{Change, Model};
@@ -31,22 +33,24 @@ enum Share {
 /// The contents of a disk.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
-    names: Vec<(Name, u64)>,
-    bytes: BTreeMap<u64, Vec<u8>>,
+    names: BTreeMap<PathBuf, u64>,
+    bytes: BTreeMap<u64, Rc<Vec<u8>>>,
 }
 
 impl Image {
     /// Every file: its name, its inode and what it holds.
-    pub fn files(&self) -> impl Iterator<Item = (Name, u64, &[u8])> {
-        self.names.iter().map(|&(name, inode)| {
-            (name, inode, self.bytes.get(&inode).map(Vec::as_slice).unwrap_or_default())
-        })
+    pub fn files(&self) -> impl Iterator<Item = (&Path, u64, &[u8])> {
+        self.names.iter().map(|(name, &inode)| (name.as_path(), inode, self.contents(inode)))
+    }
+
+    fn contents(&self, inode: u64) -> &[u8] {
+        self.bytes.get(&inode).map(|bytes| bytes.as_slice()).unwrap_or_default()
     }
 
     /// What the file of that name holds.
     #[must_use]
-    pub fn read(&self, name: &Name) -> Option<&[u8]> {
-        self.files().find(|(known, ..)| known == name).map(|(_, _, bytes)| bytes)
+    pub fn read(&self, name: &(impl AsRef<Path> + ?Sized)) -> Option<&[u8]> {
+        self.names.get(name.as_ref()).map(|&inode| self.contents(inode))
     }
 
     /// Which files message `id` has.
@@ -58,11 +62,8 @@ impl Image {
     /// Every message that has any file.
     #[must_use]
     pub fn messages(&self) -> Vec<MessageId> {
-        let last = |name: &Name| {
-            let number = name.as_bytes().rsplit(|&byte| byte == b'/').next()?;
-            MessageId::parse(number)
-        };
-        let mut found: Vec<_> = self.names.iter().filter_map(|(name, _)| last(name)).collect();
+        let last = |name: &PathBuf| MessageId::parse(name.file_name()?.as_encoded_bytes());
+        let mut found: Vec<_> = self.names.keys().filter_map(last).collect();
         found.sort_unstable();
         found.dedup();
         found
@@ -74,59 +75,167 @@ impl Image {
         Model::holding(self.files().map(|(name, inode, bytes)| (name, inode, bytes.to_vec())))
     }
 
-    fn apply(&mut self, change: &Change, share: Share) {
-        match (change, share) {
-            (_, Share::None) => {}
-            (Change::Named(name, inode), _) => self.names.push((*name, *inode)),
-            (Change::Unnamed(name), _) => self.names.retain(|(known, _)| known != name),
-            (Change::Emptied(inode), _) => self.bytes.entry(*inode).or_default().clear(),
-            (Change::Appended(inode, bytes), share) => {
-                let file = self.bytes.entry(*inode).or_default();
-                match share {
-                    Share::Half => file.extend(bytes.iter().take(bytes.len() / 2)),
-                    Share::Zeros => file.extend(bytes.iter().map(|_| 0)),
-                    Share::None | Share::All => file.extend(bytes),
+    /// Makes a change.
+    pub(crate) fn apply(&mut self, change: &Change) {
+        self.apply_share(change, Share::All);
+    }
+
+    fn apply_share(&mut self, change: &Change, share: Share) {
+        match change {
+            _ if share == Share::None => {}
+            Change::Named(name, inode) => {
+                self.names.insert(name.clone(), *inode);
+            }
+            Change::Unnamed(name) => {
+                self.names.remove(name);
+            }
+            Change::Shortened(inode, length) => {
+                let length = usize::try_from(*length).expect("a small file");
+                Rc::make_mut(self.bytes.entry(*inode).or_default()).resize(length, 0);
+            }
+            Change::Written { inode, offset, bytes, .. } => {
+                let file = Rc::make_mut(self.bytes.entry(*inode).or_default());
+                let length = if share == Share::Half { bytes.len() / 2 } else { bytes.len() };
+                let start = usize::try_from(*offset).expect("a small file");
+                // Where something before it was lost, a file has a hole.
+                file.resize(file.len().max(start + length), 0);
+                for (to, from) in file[start..].iter_mut().zip(&bytes[..length]) {
+                    *to = if share == Share::Zeros { 0 } else { *from };
                 }
             }
         }
     }
 }
 
+/// What may have become of the changes that are not sure.
+struct Chances<'a> {
+    model: &'a Model,
+    order: Order,
+    /// Of each change, what may be there; one alternative if it is sure.
+    shares: Vec<&'static [Share]>,
+    /// How many alternatives there are for each choice that is to be made.
+    choices: Vec<usize>,
+}
+
+impl<'a> Chances<'a> {
+    fn of(model: &'a Model, order: Order) -> Chances<'a> {
+        let shares: Vec<&'static [Share]> = model
+            .log
+            .iter()
+            .map(|entry| match &entry.change {
+                _ if entry.is_durable => &[Share::All][..],
+                // In a journal, what is durable carries along all that was done before.
+                Change::Named(..) | Change::Unnamed(_)
+                    if order == Order::Journal && entry.number < model.journal =>
+                {
+                    &[Share::All]
+                }
+                // What is not longer than a byte, or lies in blocks that were there, has no zeros.
+                Change::Written { bytes, is_over_others: true, .. } if bytes.len() > 1 => {
+                    &[Share::None, Share::All, Share::Half]
+                }
+                Change::Written { is_over_others: false, .. } => {
+                    &[Share::None, Share::All, Share::Half, Share::Zeros]
+                }
+                _ => &[Share::None, Share::All],
+            })
+            .collect();
+        let is_free = |(place, shares): (usize, &&[Share])| {
+            shares.len() > 1 && (order == Order::Any || model.log[place].change.name().is_none())
+        };
+        let mut choices: Vec<usize> = Vec::new();
+        if order == Order::Journal {
+            let names = (shares.iter().zip(&model.log))
+                .filter(|(shares, entry)| shares.len() > 1 && entry.change.name().is_some());
+            choices.push(names.count() + 1);
+        }
+        let free = shares.iter().enumerate().filter(|&one| is_free(one));
+        choices.extend(free.map(|(_, shares)| shares.len()));
+        Chances { model, order, shares, choices }
+    }
+
+    /// The disk if these of the alternatives have come true.
+    fn image(&self, chosen: &[usize]) -> Image {
+        let mut chosen = chosen.iter().copied();
+        let mut kept = if self.order == Order::Journal { chosen.next().unwrap_or(0) } else { 0 };
+        let mut image = self.model.base.clone();
+        for (entry, shares) in self.model.log.iter().zip(&self.shares) {
+            let share = if shares.len() == 1 {
+                shares[0]
+            } else if self.order == Order::Journal && entry.change.name().is_some() {
+                let is_kept = kept > 0;
+                kept = kept.saturating_sub(1);
+                if is_kept { Share::All } else { Share::None }
+            } else {
+                shares[chosen.next().unwrap_or(0)]
+            };
+            image.apply_share(&entry.change, share);
+        }
+        image
+    }
+}
+
 impl Model {
+    /// What the running system sees.
+    #[must_use]
+    pub fn seen(&self) -> Image {
+        let mut image = self.base.clone();
+        self.log.iter().for_each(|entry| image.apply(&entry.change));
+        image
+    }
+
     /// Everything that may be on the disk if the power goes now.
     #[must_use]
     pub fn images(&self, order: Order) -> Vec<Image> {
-        let mut images = vec![(Image::default(), true)];
-        for (place, (change, durable)) in self.log.iter().enumerate() {
-            let named = matches!(change, Change::Named(..) | Change::Unnamed(_));
-            // In a journal, what is durable carries along all that was done before.
-            let later = || {
-                self.log.iter().skip(place).any(|(later, durable)| {
-                    *durable && matches!(later, Change::Named(..) | Change::Unnamed(_))
-                })
-            };
-            let sure = *durable || (named && order == Order::Journal && later());
-            let shares: &[Share] = match change {
-                _ if sure => &[Share::All],
-                Change::Appended(..) => &[Share::None, Share::All, Share::Half, Share::Zeros],
-                _ => &[Share::None, Share::All],
-            };
-            images = images
-                .into_iter()
-                .flat_map(|(image, journal)| {
-                    shares.iter().filter_map(move |&share| {
-                        let lost = named && share == Share::None;
-                        // Behind the first name that was lost, a journal has no more.
-                        if named && order == Order::Journal && !journal && share == Share::All {
-                            return None;
-                        }
-                        let mut image = image.clone();
-                        image.apply(change, share);
-                        Some((image, journal && !lost))
-                    })
-                })
-                .collect();
+        let chances = Chances::of(self, order);
+        let mut chosen = vec![0; chances.choices.len()];
+        let mut images = Vec::new();
+        loop {
+            images.push(chances.image(&chosen));
+            // The next in the order of an odometer.
+            let next = chosen.iter().zip(&chances.choices).position(|(at, of)| at + 1 < *of);
+            let Some(place) = next else { return images };
+            chosen[..place].fill(0);
+            chosen[place] += 1;
         }
-        images.into_iter().map(|(image, _)| image).collect()
+    }
+
+    /// The same, but no more than about `most`, if there are more: nothing lost, everything lost, each
+    /// change lost alone and kept alone, and others by a lot that is the same in every run.
+    #[must_use]
+    pub fn some_images(&self, order: Order, most: usize) -> Vec<Image> {
+        let chances = Chances::of(self, order);
+        let all = chances.choices.iter().try_fold(1_usize, |all, of| all.checked_mul(*of));
+        if all.is_some_and(|all| all <= most) {
+            return self.images(order);
+        }
+        let whole: Vec<usize> = chances.choices.iter().map(|of| 1.min(of - 1)).collect();
+        let none = vec![0; whole.len()];
+        let mut images = vec![chances.image(&whole), chances.image(&none)];
+        let mut lot = Lot(self.now() ^ whole.len() as u64);
+        for place in (0..whole.len()).filter(|_| whole.len() * 2 < most) {
+            let (mut but_one, mut only_one) = (whole.clone(), none.clone());
+            but_one[place] = 0;
+            only_one[place] = 1.min(chances.choices[place] - 1);
+            images.extend([chances.image(&but_one), chances.image(&only_one)]);
+        }
+        while images.len() < most {
+            let chosen: Vec<usize> = chances.choices.iter().map(|of| lot.below(*of)).collect();
+            images.push(chances.image(&chosen));
+        }
+        images
+    }
+}
+
+/// Numbers that look drawn by lot (splitmix64).
+struct Lot(u64);
+
+impl Lot {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut number = self.0;
+        number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((number ^ (number >> 31)) % limit.max(1) as u64).unwrap_or(0)
     }
 }
