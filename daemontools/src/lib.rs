@@ -2,7 +2,6 @@
 
 pub mod envdir;
 pub mod exit;
-pub mod gather;
 pub mod limits;
 pub mod multilog;
 pub mod report;

@@ -8,8 +8,7 @@ use memchr::memchr;
 use tai64::{Tai64, Tai64N};
 use unix::clock::{Calendar, Wall};
 use wire::decimal;
-
-use crate::gather::Gather;
+use wire::gather::Gather;
 
 /// Bytes of a label.
 pub const LABEL: usize = 25;

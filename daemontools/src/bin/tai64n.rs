@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
-use daemontools::gather::Gather;
 use daemontools::tai::Stamper;
 use prog::{Args, Exit, Fatal, OrFatal, Program};
 use unix::{clock, fd};
+use wire::gather::Gather;
 
 const TAI64N: Program = Program::new("tai64n", "");
 

@@ -1,8 +1,8 @@
 //! What happens to each line.
 
 use memchr::{memchr, memrchr};
+use wire::gather::Gather;
 
-use crate::gather::Gather;
 use crate::multilog::script::{Action, Script};
 
 /// Bytes at the beginning of a line that patterns and status files see.

@@ -3,8 +3,8 @@
 use std::io;
 
 use unix::clock::Wall;
+use wire::gather::Gather;
 
-use crate::gather::Gather;
 use crate::multilog::action::HEAD;
 use crate::tai::Stamper;
 

@@ -2,6 +2,7 @@
 
 pub mod date;
 pub mod decimal;
+pub mod gather;
 pub mod ip;
 pub mod netstring;
 pub mod text;

@@ -1,10 +1,10 @@
 //! Lines for tai64n and tai64nlocal.
 #![no_main]
 
-use daemontools::gather::Gather;
 use daemontools::tai::{LABEL, Localizer, Stamper, read, stamp};
 use libfuzzer_sys::fuzz_target;
 use unix::clock::{self, Wall};
+use wire::gather::Gather;
 
 /// `lines` with labels in local time; they come `size` bytes at a time.
 fn localized(lines: &[u8], size: usize) -> Vec<u8> {
