@@ -6,7 +6,7 @@ mod peer;
 mod start;
 mod trigger;
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -16,6 +16,7 @@ use std::time::Duration;
 use queue::disk::Queue;
 use queue::home::Home;
 use queue::path::{MessageId, Name};
+use queue::sweep::Request;
 use unix::dir::Dir;
 use unix::fd::{Direct, Standard};
 use unix::poll::{self, Interest};
@@ -23,6 +24,7 @@ use unix::signal::{Signal, Signals};
 use unix::{clock, errno};
 
 use crate::control::Control;
+use crate::send::ledger::Ledger;
 use crate::send::log::Log;
 use crate::send::machine::{Action, Event};
 use crate::send::settings::{Settings, Unreadable};
@@ -62,7 +64,13 @@ pub struct World {
     /// Messages with files left in `local/`, `remote/` or `bounce/` by others of their number.
     strays: HashSet<MessageId>,
     /// The file of recipients that is being read on each channel.
-    passes: Channels<Option<(MessageId, File)>>,
+    passes: Channels<Option<File>>,
+    /// What has been done and is not durable yet.
+    ledger: Ledger<File>,
+    /// Requests that wait for that, as qmail-clean reads them.
+    requests: Vec<u8>,
+    /// What qmail-clean has not answered, the oldest first.
+    asked: VecDeque<Request>,
     log: Log,
     buffer: Vec<u8>,
 }
@@ -88,6 +96,9 @@ impl World {
             trigger: Trigger::default(),
             strays: HashSet::new(),
             passes: Channels::default(),
+            ledger: Ledger::default(),
+            requests: Vec::new(),
+            asked: VecDeque::new(),
             log: Log::default(),
             buffer: vec![0; BUFFER],
         })
@@ -97,8 +108,8 @@ impl World {
     pub fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Ask(request) => {
-                let sent = self.cleaner.send(&request.to_bytes());
-                return sent.err().map(|_| Event::CleanerGone);
+                self.requests.extend(request.to_bytes());
+                self.asked.push_back(request);
             }
             Action::Bounce(id) => return Some(Event::Bounced(id, self.bounce(id))),
             Action::Close(channel) => self.passes[channel] = None,
@@ -132,12 +143,12 @@ impl World {
     /// Waits until something happens, or until `deadline` in seconds since 1970; gives what happened,
     /// and a turn.
     pub fn wait(&mut self, deadline: i64) -> Vec<Event> {
-        self.write_log();
+        let mut events = Vec::new();
+        events.extend(self.settle());
         let ready = self.poll(deadline).unwrap_or_else(|_| {
             self.log.warning("trouble in select");
             Vec::new()
         });
-        let mut events = Vec::new();
         if self.signals.is_pending() {
             events.extend(self.signals.drain().into_iter().filter_map(event));
         }
@@ -162,7 +173,13 @@ impl World {
                 Place::FromCleaner => {
                     events.extend(match self.cleaner.hear(&mut self.buffer) {
                         Ok([]) => None,
-                        Ok(bytes) => Some(Event::Answers(bytes.to_vec())),
+                        Ok(bytes) => {
+                            let answered = self.asked.drain(..bytes.len().min(self.asked.len()));
+                            if answered.into_iter().any(|it| matches!(it, Request::Envelope(_))) {
+                                self.ledger.left_todo();
+                            }
+                            Some(Event::Answers(bytes.to_vec()))
+                        }
                         Err(_) => Some(Event::CleanerGone),
                     });
                 }
@@ -178,6 +195,20 @@ impl World {
         }
         events.push(Event::Turn);
         events
+    }
+
+    /// Makes durable what has been done, and only then tells: the log of deliveries, and qmail-clean of
+    /// messages that nobody needs any more.
+    fn settle(&mut self) -> Option<Event> {
+        for name in self.ledger.settle(&mut self.queue) {
+            self.log.warning(("trouble fsyncing ", name.as_bytes()));
+        }
+        self.write_log();
+        let requests = std::mem::take(&mut self.requests);
+        if requests.is_empty() {
+            return None;
+        }
+        self.cleaner.send(&requests).err().map(|_| Event::CleanerGone)
     }
 
     /// What need not be waited for any more.
@@ -246,8 +277,8 @@ impl World {
 
     /// Writes what is still to be written.
     fn finish(&mut self) {
+        let _ = self.settle(); // a qmail-clean that is gone is not waited for
         self.cleaner.push_all();
-        self.write_log();
     }
 
     fn path(&self, name: Name) -> PathBuf {

@@ -30,6 +30,9 @@ pub trait Disk {
     /// Opens a file for adding to its end, created with mode 0600 less the umask if it is not there.
     fn append(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> Result<Self::File, Self::Error>;
 
+    /// Opens a file that exists, for [`Disk::overwrite`].
+    fn open(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> Result<Self::File, Self::Error>;
+
     /// The file's inode number.
     fn number(&mut self, file: &Self::File) -> Result<MessageId, Self::Error>;
 
@@ -136,6 +139,10 @@ impl Disk for Queue {
         self.dir.open_append(name.as_ref(), 0o600)
     }
 
+    fn open(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<File> {
+        self.dir.open_to_write(name.as_ref())
+    }
+
     fn number(&mut self, file: &File) -> io::Result<MessageId> {
         Ok(MessageId(file.metadata()?.ino()))
     }
@@ -161,7 +168,8 @@ impl Disk for Queue {
     }
 
     fn sync(&mut self, file: &File) -> io::Result<()> {
-        file.sync_all()
+        // Times are not what matters: a mark costs no commit of the file system's journal.
+        file.sync_data()
     }
 
     fn sync_directory(&mut self, directory: &(impl AsRef<Path> + ?Sized)) -> io::Result<()> {

@@ -144,8 +144,11 @@ impl Name {
     /// The directory that holds it.
     #[must_use]
     pub fn parent(&self) -> Name {
-        let slash = self.as_bytes().iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-        Name { bytes: self.bytes, length: slash }
+        let length = self.as_bytes().iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+        let mut bytes = self.bytes;
+        // Names are equal as their arrays are.
+        bytes.iter_mut().skip(length).for_each(|byte| *byte = 0);
+        Name { bytes, length }
     }
 }
 
@@ -190,6 +193,7 @@ mod tests {
     #[test]
     fn the_parent_is_the_directory() {
         assert_eq!(Area::Mess.of(MessageId(421)).parent().to_string(), "mess/7");
+        assert_eq!(Area::Mess.of(MessageId(421)).parent(), Area::Mess.of(MessageId(7)).parent());
         assert_eq!(Name::scratch(12, 34, 1).parent().to_string(), "pid");
     }
 

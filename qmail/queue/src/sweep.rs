@@ -9,7 +9,7 @@ use crate::path::{Area, MessageId, Name};
 pub const OSSIFIED: i64 = 129_600;
 
 /// Requests between two cleanups of `pid/`.
-pub const REQUESTS_PER_CLEANUP: u32 = 31;
+pub const REQUESTS_PER_CLEANUP: usize = 31;
 
 /// The longest request, with its zero byte.
 pub const LONGEST_REQUEST: usize = 100;
@@ -84,6 +84,10 @@ pub enum Answer {
 }
 
 impl Answer {
+    fn of<E>(result: &Result<(), E>) -> Answer {
+        if result.is_ok() { Answer::Done } else { Answer::Failed }
+    }
+
     /// The byte that is written.
     #[must_use]
     pub const fn byte(self) -> u8 {
@@ -95,12 +99,48 @@ impl Answer {
     }
 }
 
-/// Answers a request, which ends before its zero byte: exactly one answer to each.
-pub fn answer<D: Disk>(disk: &mut D, line: &[u8]) -> Answer {
-    match Request::parse(line).map(|request| request.perform(disk)) {
-        None => Answer::Misunderstood,
-        Some(Err(_)) => Answer::Failed,
-        Some(Ok(())) => Answer::Done,
+/// Carries out requests, many at a time.
+#[derive(Debug, Default)]
+pub struct Cleaner {
+    /// True if envelopes have left `todo/`, and that may not be durable.
+    has_left_todo: bool,
+}
+
+impl Cleaner {
+    /// Answers requests, each of which ends before its zero byte: exactly one answer to each, in their
+    /// order.
+    ///
+    /// Once a message is gone from `mess/` its number is free. An envelope that a power cut brought
+    /// back would be taken for the next message's with that number, so it is gone for good before. That
+    /// is one sync for all requests that come together.
+    pub fn answer<D: Disk>(&mut self, disk: &mut D, lines: &[Vec<u8>]) -> Vec<Answer> {
+        let requests: Vec<_> = lines.iter().map(|line| Request::parse(line)).collect();
+        let mut answers = vec![Answer::Misunderstood; requests.len()];
+        for (request, answer) in requests.iter().zip(&mut answers) {
+            if let Some(request @ Request::Envelope(_)) = request {
+                *answer = Answer::of(&request.perform(disk));
+                self.has_left_todo = true;
+            }
+        }
+        for (request, answer) in requests.iter().zip(&mut answers) {
+            if let Some(request @ Request::Message(_)) = request {
+                *answer = match self.settle(disk) {
+                    Ok(()) => Answer::of(&request.perform(disk)),
+                    Err(_) => Answer::Failed,
+                };
+            }
+        }
+        answers
+    }
+
+    fn settle<D: Disk>(&mut self, disk: &mut D) -> Result<(), D::Error> {
+        if self.has_left_todo {
+            for directory in Area::Todo.directories() {
+                disk.sync_directory(&directory)?;
+            }
+            self.has_left_todo = false;
+        }
+        Ok(())
     }
 }
 
@@ -142,6 +182,25 @@ mod tests {
         assert_eq!(names, ["intd/421", "todo/421"]);
         let names = Request::Message(MessageId(421)).names().map(|name| name.to_string());
         assert_eq!(names, ["intd/421", "mess/7/421"]);
+    }
+
+    #[test]
+    fn each_request_of_a_batch_has_its_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["intd", "todo", "mess/7"] {
+            std::fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        for name in ["mess/7/421", "todo/444", "todo/467/stuck"] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let mut disk = crate::disk::Queue::at(dir.path()).unwrap();
+        let lines = ["foop/421", "x", "todo/444", "todo/467"].map(|line| line.as_bytes().to_vec());
+        let answers = Cleaner::default().answer(&mut disk, &lines);
+        assert_eq!(answers.into_iter().map(Answer::byte).collect::<Vec<_>>(), b"+x+!");
+        assert!(!dir.path().join("mess/7/421").exists());
+        assert!(!dir.path().join("todo/444").exists());
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The queue manager: preprocessing, routing, deliveries, retries, bounces.
 //!
 //! `route`, `retry`, `schedule`, `jobs`, `bounce`, `log` and `machine` decide and touch nothing;
-//! `todo` is steps over a disk. `settings` asks for control files. What the machine wants done is done in
-//! [`crate::world`].
+//! `todo` and `ledger` are steps over a disk. `settings` asks for control files. What the machine
+//! wants done is done in [`crate::world`].
 
 pub mod bounce;
 pub mod jobs;
+pub mod ledger;
 pub mod log;
 pub mod machine;
 pub mod retry;

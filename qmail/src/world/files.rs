@@ -2,7 +2,7 @@
 
 use std::fs::{File, FileTimes, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
 use queue::disk::Disk;
@@ -19,17 +19,15 @@ use crate::send::machine::Event;
 use crate::send::todo::{self, Preprocessed, Queued};
 
 impl World {
-    /// Opens a file of recipients, for reading and marking, and sees who the sender is.
+    /// Opens a file of recipients for reading, and sees who the sender is.
     pub(super) fn open(&mut self, channel: Channel, id: MessageId) -> Event {
-        let path = self.path(channel.area().of(id));
-        let file = OpenOptions::new().read(true).write(true).open(path);
-        let Ok(file) = file else {
+        let Ok(file) = self.queue.dir().open_file(channel.area().of(id).as_path()) else {
             return Event::NotOpened(channel, channel.area());
         };
         let Ok((birth, sender)) = self.sender(id) else {
             return Event::NotOpened(channel, Area::Info);
         };
-        self.passes[channel] = Some((id, file));
+        self.passes[channel] = Some(file);
         Event::Opened { channel, birth, sender }
     }
 
@@ -46,7 +44,7 @@ impl World {
 
     /// Reads on in a file of recipients.
     pub(super) fn read(&mut self, channel: Channel) -> Event {
-        let Some((_, file)) = &mut self.passes[channel] else {
+        let Some(file) = &mut self.passes[channel] else {
             return Event::NotRead(channel);
         };
         match file.read(&mut self.buffer) {
@@ -60,17 +58,9 @@ impl World {
     }
 
     pub(super) fn mark(&mut self, channel: Channel, id: MessageId, offset: u64) {
-        let name = channel.area().of(id);
-        let marked = match &self.passes[channel] {
-            Some((open, file)) if *open == id => file.write_all_at(b"D", offset),
-            _ => self
-                .queue
-                .dir()
-                .open_to_write(name.as_path())
-                .and_then(|file| file.write_all_at(b"D", offset)),
-        };
+        let marked = self.ledger.mark(&mut self.queue, channel, id, offset);
         if marked.is_err() {
-            let then = "; message will be delivered twice!";
+            let (name, then) = (channel.area().of(id), "; message will be delivered twice!");
             self.log.warning(("trouble marking ", name.as_bytes(), then));
         }
     }
@@ -78,7 +68,7 @@ impl World {
     /// Removes a file of recipients, all of whom are done with. If it stays, the last must be marked
     /// in it.
     pub(super) fn remove(&mut self, channel: Channel, id: MessageId, last: Option<u64>) -> bool {
-        let removed = self.queue.unlink(&channel.area().of(id)).is_ok();
+        let removed = self.ledger.remove(&mut self.queue, channel, id).is_ok();
         if let Some(offset) = last.filter(|_| !removed) {
             self.mark(channel, id, offset);
         }
@@ -89,7 +79,7 @@ impl World {
     pub(super) fn end(&mut self, id: MessageId) -> bool {
         self.log.end(id);
         let name = Area::Info.of(id);
-        let removed = self.queue.unlink(&name).is_ok();
+        let removed = self.ledger.end(&mut self.queue, id).is_ok();
         if !removed {
             self.log.warning(("unable to unlink ", name.as_bytes(), "; will try again later"));
         }

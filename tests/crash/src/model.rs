@@ -275,6 +275,11 @@ impl Disk for Model {
         self.inode(name.as_ref()).map(File).ok_or(Cut)
     }
 
+    fn open(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> Result<File, Cut> {
+        self.call()?;
+        self.inode(name.as_ref()).map(File).ok_or(Cut)
+    }
+
     fn number(&mut self, file: &File) -> Result<MessageId, Cut> {
         self.call()?;
         Ok(MessageId(file.0))

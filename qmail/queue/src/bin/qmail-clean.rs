@@ -1,7 +1,8 @@
 //! qmail-clean — remove finished messages from the queue, as qmail-send asks.
 //!
-//! Requests come on descriptor 0, an answer of one byte to each goes to descriptor 1. It says
-//! nothing else, and decides nothing: what a request may name is in `queue::sweep`.
+//! Requests come on descriptor 0, an answer of one byte to each goes to descriptor 1. Those that have
+//! come together are carried out together. It says nothing else, and decides nothing: what a request
+//! may name is in `queue::sweep`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 use prog::{Args, Exit, Program};
 use queue::disk::Queue;
 use queue::home::Home;
-use queue::sweep::{self, LONGEST_REQUEST, REQUESTS_PER_CLEANUP};
+use queue::sweep::{self, Answer, Cleaner, LONGEST_REQUEST, REQUESTS_PER_CLEANUP};
 use unix::dir::Dir;
 use unix::signal::{self, Signal};
 use unix::{clock, fd};
@@ -28,32 +29,47 @@ fn run(_: Args) -> Exit {
     if signal::ignore(Signal::SIGPIPE).is_err() {
         return Exit::SOFT;
     }
-    let mut requests = BufReader::new(fd::stdin());
-    for number in (0..REQUESTS_PER_CLEANUP).cycle() {
-        if number == 0 {
-            clean_pid(queue.dir());
-        }
-        let Some(request) = next(&mut requests) else {
-            break;
-        };
-        if fd::stdout().write_all(&[sweep::answer(&mut queue, &request).byte()]).is_err() {
-            return Exit::HARD;
+    let mut input = BufReader::new(fd::stdin());
+    let mut cleaner = Cleaner::default();
+    loop {
+        clean_pid(queue.dir());
+        let mut left = REQUESTS_PER_CLEANUP;
+        while left > 0 {
+            let requests = batch(&mut input, left);
+            if requests.is_empty() {
+                return Exit::OK;
+            }
+            left = left.saturating_sub(requests.len());
+            let answers = cleaner.answer(&mut queue, &requests).into_iter();
+            let answers: Vec<u8> = answers.map(Answer::byte).collect();
+            if fd::stdout().write_all(&answers).is_err() {
+                return Exit::HARD;
+            }
         }
     }
-    Exit::OK
+}
+
+/// The next request, and those that have come with it, at most so many; none at the end of the input.
+fn batch<R: Read>(input: &mut BufReader<R>, most: usize) -> Vec<Vec<u8>> {
+    let mut requests = Vec::new();
+    while requests.len() < most && (requests.is_empty() || input.buffer().contains(&0)) {
+        let Some(request) = next(input) else { break };
+        requests.push(request);
+    }
+    requests
 }
 
 /// The next request without its zero byte, or the start of it if it is too long to be any; `None`
 /// at the end of the input, where what is unfinished is no request.
-fn next(requests: &mut impl BufRead) -> Option<Vec<u8>> {
+fn next(input: &mut impl BufRead) -> Option<Vec<u8>> {
     let mut line = Vec::with_capacity(LONGEST_REQUEST);
-    requests.by_ref().take(LONGEST_REQUEST as u64).read_until(0, &mut line).ok()?;
+    input.by_ref().take(LONGEST_REQUEST as u64).read_until(0, &mut line).ok()?;
     if line.pop_if(|last| *last == 0).is_some() {
         return Some(line);
     }
     // Too long if its zero byte is still to come.
     let skipped =
-        requests.fill_buf().is_ok_and(|more| !more.is_empty()) && requests.skip_until(0).is_ok();
+        input.fill_buf().is_ok_and(|more| !more.is_empty()) && input.skip_until(0).is_ok();
     skipped.then_some(line)
 }
 
