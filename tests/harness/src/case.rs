@@ -49,7 +49,7 @@ fn beside(original: Option<Side>, name: &str, run: impl Fn(&Side) -> Run) -> Cas
 pub fn recorded(program: &str, name: &str, run: impl Fn(&Side) -> Run) -> Case {
     let transcript = Transcript::new(program, name);
     let ours = on(&Side::ours(), &run);
-    if let Some(side) = Side::recording() {
+    if let Some(side) = Side::recording().filter(|side| side.programs().join(program).is_file()) {
         let outcome = on(&side, &run);
         let recording = Recording::new(transcript, &outcome, side.commands());
         return Case { ours, original: Some(outcome), recording: Some(recording) };

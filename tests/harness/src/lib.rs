@@ -18,9 +18,10 @@
 //! own folder), the originals in `$DAISYCHAIN_ORIGINALS` (or `target/originals`), the folder that
 //! `tests/run` unpacks Debian's packages into.
 //!
-//! qmail's programs are not in Debian. [`recorded`] compares ours with what the original did when it was
-//! last asked, which lies in `tests/conformance/recorded`; with `$DAISYCHAIN_RECORD` naming the home
-//! of a built notqmail, it asks again and writes that down (`tests/record`).
+//! qmail's programs are not in Debian, nor those of daemontools 0.53. [`recorded`] compares ours with what
+//! the original did when it was last asked, which lies in `tests/conformance/recorded`; with
+//! `$DAISYCHAIN_RECORD` naming a home with `bin`, it asks what lies there again and writes that down
+//! (`tests/record`).
 //!
 //! Process numbers and times go through [`Case::normalised`] before anything is compared. A deliberate
 //! difference is pinned on both sides: [`Case::differing_stdout`] and its like; why it is one stands
