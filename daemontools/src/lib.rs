@@ -2,7 +2,9 @@
 
 pub mod envdir;
 pub mod exit;
+pub mod filter;
 pub mod limits;
+pub mod local;
 pub mod multilog;
 pub mod report;
 pub mod service;

@@ -1,14 +1,15 @@
-//! Lines for tai64n and tai64nlocal.
+//! Lines for tai64n, tai64nlocal and tailocal.
 #![no_main]
 
-use daemontools::tai::{LABEL, Localizer, Stamper, read, stamp};
+use wire::gather::Gather;
+use daemontools::local::{Form, Localizer};
+use daemontools::tai::{LABEL, Stamper, read, stamp};
 use libfuzzer_sys::fuzz_target;
 use unix::clock::{self, Wall};
-use wire::gather::Gather;
 
-/// `lines` with labels in local time; they come `size` bytes at a time.
-fn localized(lines: &[u8], size: usize) -> Vec<u8> {
-    let (mut localizer, mut shown, mut held) = (Localizer::default(), Vec::new(), Vec::new());
+/// `lines` with timestamps in local time; they come `size` bytes at a time.
+fn localized(form: Form, lines: &[u8], size: usize) -> Vec<u8> {
+    let (mut localizer, mut shown, mut held) = (Localizer::new(form), Vec::new(), Vec::new());
     for part in lines.chunks(size) {
         held.extend_from_slice(part);
         let taken = localizer.feed(&held, false, &mut shown, clock::local);
@@ -23,10 +24,12 @@ fuzz_target!(|data: &[u8]| {
     if let Some(time) = read(data) {
         assert_eq!(&stamp(time)[..LABEL], data);
     }
-    let whole = localized(data, usize::MAX);
-    assert_eq!(whole, localized(data, 1 + data.len() / 5));
-    if !data.contains(&b'@') {
-        assert_eq!(whole, data);
+    for form in [Form::Label, Form::Seconds] {
+        let whole = localized(form, data, usize::MAX);
+        assert_eq!(whole, localized(form, data, 1 + data.len() / 5));
+        if form == Form::Label && !data.contains(&b'@') {
+            assert_eq!(whole, data);
+        }
     }
 
     let (mut stamper, mut stamped) = (Stamper::default(), Gather::default());
