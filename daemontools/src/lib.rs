@@ -1,5 +1,6 @@
 //! Supervision and logging: the cores of the programs in `src/bin`.
 
+pub mod cyclog;
 pub mod envdir;
 pub mod exit;
 pub mod filter;
@@ -14,4 +15,5 @@ pub mod supervise;
 pub mod svscan;
 pub mod tai;
 pub mod title;
+pub mod usually;
 pub mod waiting;
