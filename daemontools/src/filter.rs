@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 
 use prog::{Exit, Fatal, OrFatal};
 use unix::{clock, fd};
+use wire::gather::Gather;
 
 use crate::local::{Form, Localizer};
 use crate::tai::LABEL;
-use wire::gather::Gather;
 
 /// Bytes of one read.
 const BLOCK: usize = 64 * 1024;

@@ -7,7 +7,6 @@
 use memchr::memchr;
 use tai64::{Tai64, Tai64N};
 use unix::clock::Wall;
-
 use wire::gather::Gather;
 
 /// Bytes of a label.

@@ -1,11 +1,11 @@
 //! Lines for tai64n, tai64nlocal and tailocal.
 #![no_main]
 
-use wire::gather::Gather;
 use daemontools::local::{Form, Localizer};
 use daemontools::tai::{LABEL, Stamper, read, stamp};
 use libfuzzer_sys::fuzz_target;
 use unix::clock::{self, Wall};
+use wire::gather::Gather;
 
 /// `lines` with timestamps in local time; they come `size` bytes at a time.
 fn localized(form: Form, lines: &[u8], size: usize) -> Vec<u8> {
