@@ -19,9 +19,6 @@ use service::{Process, Service};
 /// How soon something is looked at again that gives no sign of its own: the original's period.
 pub const PERIOD: Duration = Duration::from_secs(5);
 
-/// How often the directory is read although nothing has been told: network file systems tell nothing.
-pub const NET: Duration = Duration::from_mins(10);
-
 /// How long a directory that has just been made is left to be filled.
 pub const SETTLING: Duration = Duration::from_secs(1);
 
@@ -136,7 +133,8 @@ pub struct Machine {
     /// Directories that somebody may still be filling, and when they were first seen.
     settling: HashMap<Id, Duration>,
     next_key: Key,
-    next_scan: Duration,
+    /// When the directory is read although nobody tells of a change; `None` if somebody would.
+    next_scan: Option<Duration>,
     /// How often the directory was read.
     scans: u64,
     is_stopping: bool,
@@ -154,7 +152,7 @@ impl Machine {
             pids: HashMap::new(),
             settling: HashMap::new(),
             next_key: 0,
-            next_scan: now,
+            next_scan: Some(now),
             scans: 0,
             is_stopping: false,
         }
@@ -174,7 +172,7 @@ impl Machine {
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         if !self.is_stopping {
-            return Some(self.next_scan);
+            return self.next_scan;
         }
         let told = |process: Process| match process {
             Process::Running { told: Some((_, next)), .. } => Some(next),
@@ -187,7 +185,7 @@ impl Machine {
     pub fn step(&mut self, event: Event, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
-            Event::Changed => self.next_scan = now,
+            Event::Changed => self.next_scan = Some(now),
             Event::Ended(pid, is_success) => self.end(pid, is_success, now),
             Event::Failed(key, role) => self.set_due(key, role, now + PERIOD),
             Event::Found(found) if !self.is_stopping => self.find(found, now, &mut actions),
@@ -200,8 +198,8 @@ impl Machine {
         }
         if self.is_stopping {
             self.stop(now, &mut actions);
-        } else if now >= self.next_scan {
-            self.next_scan = now + PERIOD; // unless what is found says otherwise
+        } else if self.next_scan.is_some_and(|at| at <= now) {
+            self.next_scan = Some(now + PERIOD); // unless what is found says otherwise
             actions.push(Action::Scan);
         }
         actions
@@ -211,7 +209,12 @@ impl Machine {
     /// first: the service may have gone.
     fn set_due(&mut self, key: Key, role: Role, due: Duration) {
         self.set(key, role, Process::Due(due));
-        self.next_scan = self.next_scan.min(due);
+        self.scan_by(Some(due));
+    }
+
+    /// Reads the directory then at the latest.
+    fn scan_by(&mut self, at: Option<Duration>) {
+        self.next_scan = [self.next_scan, at].into_iter().flatten().min();
     }
 
     fn set(&mut self, key: Key, role: Role, process: Process) {
@@ -234,11 +237,10 @@ impl Machine {
 
     fn find(&mut self, found: Found, now: Duration, actions: &mut Vec<Action>) {
         self.scans += 1;
-        let mut wait = if found.is_watched { NET } else { PERIOD };
-        if found.is_troubled {
-            wait = wait.min(PERIOD);
-        }
+        let is_told = found.is_watched && !found.is_troubled;
+        self.next_scan = (!is_told).then_some(now + PERIOD);
         let mut settling = HashMap::new();
+        let mut is_settling = false;
         let mut joining = Vec::new();
         for entry in found.entries {
             let key = self.keys.get(&entry.id).copied();
@@ -247,7 +249,7 @@ impl Machine {
             {
                 if entry.has_log && service.log.is_none() {
                     if entry.is_fresh {
-                        wait = wait.min(SETTLING);
+                        is_settling = true;
                     } else {
                         service.log = Some(Process::Due(now));
                         joining.push(Action::Join(key, entry.name.clone(), service.main.pid()));
@@ -266,22 +268,24 @@ impl Machine {
                 let first = self.settling.get(&entry.id).copied().unwrap_or(now);
                 if now < first + PERIOD {
                     settling.insert(entry.id, first);
-                    wait = wait.min(SETTLING);
+                    is_settling = true;
                     continue;
                 }
             }
             self.add(entry, now);
         }
         self.settling = settling;
-        self.next_scan = now + wait;
+        self.scan_by(is_settling.then_some(now + SETTLING));
         self.forget(actions);
         actions.append(&mut joining);
+        let mut next = None;
         for (&key, service) in &mut self.services {
             if service.seen == self.scans {
                 let due = service.start(key, now, actions);
-                self.next_scan = due.map_or(self.next_scan, |due| self.next_scan.min(due));
+                next = [next, due].into_iter().flatten().min();
             }
         }
+        self.scan_by(next);
     }
 
     fn add(&mut self, entry: Entry, now: Duration) {

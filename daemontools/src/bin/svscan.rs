@@ -20,7 +20,7 @@ use unix::limit::{self, Resource};
 use unix::poll::{self, Interest};
 use unix::process::{self, SpawnError};
 use unix::signal::{self, Signal, Signals};
-use unix::watch::{News, Watch};
+use unix::watch::{self, News, Watch};
 use unix::{Pid, clock, fifo};
 
 const SVSCAN: Program = Program::new("svscan", "[ -t seconds ] [ dir [ program ... ] ]");
@@ -46,6 +46,7 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
         origin: Instant::now(),
         signals,
         watch: None,
+        is_shared: false,
         complaints: Complaints::default(),
         pipes: HashMap::new(),
         raised: None,
@@ -91,6 +92,8 @@ struct World {
     signals: Signals,
     /// `None` where the kernel cannot tell of changes.
     watch: Option<Watch>,
+    /// It cannot tell of all.
+    is_shared: bool,
     complaints: Complaints,
     /// For each service with a log, both ends of the pipe between them. They stay open here, so that
     /// nothing is lost while either side is restarted.
@@ -131,11 +134,13 @@ impl World {
         // Before it is read, so that no change falls between the two.
         if self.watch.is_none() {
             self.watch = Watch::directory(Path::new(".")).ok();
+            self.is_shared = watch::is_shared(Path::new(".")).unwrap_or(true);
         }
         let complain = |name: &OsString, errno| SVSCAN.warning(("unable to stat ", name), errno);
         match directory::read(&mut self.complaints, |id| machine.known(id), complain) {
             Ok(mut found) => {
-                found.is_watched = self.watch.as_ref().is_some_and(|watch| {
+                let watch = self.watch.as_ref().filter(|_| !self.is_shared);
+                found.is_watched = watch.is_some_and(|watch| {
                     let without = found.entries.iter().filter(|entry| !entry.has_log);
                     // A log may be added to these.
                     without.fold(true, |is_watched, entry| {

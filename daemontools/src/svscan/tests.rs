@@ -34,11 +34,10 @@ fn running() -> Machine {
 }
 
 #[test]
-fn an_idle_svscan_wakes_for_its_net_alone() {
+fn an_idle_svscan_wakes_for_nothing() {
     let mut machine = running();
-    assert_eq!(machine.deadline(), Some(NET));
-    assert_eq!(machine.step(Event::Time, ms(599_999)), []);
-    assert_eq!(machine.step(Event::Time, NET), [Action::Scan]);
+    assert_eq!(machine.deadline(), None);
+    assert_eq!(machine.step(Event::Time, Duration::from_hours(24)), []);
 }
 
 #[test]
@@ -167,7 +166,7 @@ fn a_log_that_comes_later_is_taken_up_when_it_is_whole() {
 fn strangers_that_end_are_none_of_its_business() {
     let mut machine = running();
     assert_eq!(machine.step(Event::Ended(999, false), ms(100)), []);
-    assert_eq!(machine.deadline(), Some(NET));
+    assert_eq!(machine.deadline(), None);
 }
 
 #[test]

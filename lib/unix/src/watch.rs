@@ -6,8 +6,36 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use nix::sys::statfs::statfs;
 
 use AddWatchFlags as F;
+
+/// File systems that others change without this kernel's knowledge: of networks and clusters, and those
+/// that a program or the host of a virtual machine keeps. Source: statfs(2), linux/magic.h.
+const SHARED: [i128; 16] = [
+    0x564C,      // ncp
+    0x6969,      // nfs
+    0x517B,      // smb
+    0xFE53_4D42, // smb, versions 2 and 3
+    0xFF53_4D42, // cifs
+    0x5346_414F, // afs
+    0x6B41_4653, // afs, in the kernel
+    0x7375_7245, // coda
+    0x0102_1997, // 9p
+    0x00C3_6400, // ceph
+    0x0BD0_0BD0, // lustre
+    0x0116_1970, // gfs2
+    0x7461_636F, // ocfs2
+    0x4750_4653, // gpfs
+    0x6573_5546, // fuse
+    0x786F_4256, // vboxsf
+];
+
+/// Whether names in directory `path` may change without [`Watch`] telling.
+pub fn is_shared(path: &Path) -> io::Result<bool> {
+    let kind = i128::from(statfs(path)?.filesystem_type().0);
+    Ok(SHARED.contains(&(kind & 0xFFFF_FFFF)))
+}
 
 /// Directories that are being watched for names that appear, go away or change hands.
 #[derive(Debug)]
@@ -129,6 +157,12 @@ mod tests {
         assert_eq!(drain(), News::Names);
         fs::remove_dir_all(&dir).unwrap();
         assert_eq!(drain(), News::Nothing);
+    }
+
+    #[test]
+    fn the_files_of_this_machine_are_its_own() {
+        assert!(!is_shared(Path::new("/proc")).unwrap());
+        assert!(is_shared(Path::new("/nonexistent")).is_err());
     }
 
     #[test]

@@ -4,6 +4,8 @@
 mod directory;
 #[path = "svscan/hostile.rs"]
 mod hostile;
+#[path = "svscan/idle.rs"]
+mod idle;
 #[path = "svscan/log.rs"]
 mod log;
 #[path = "svscan/process_one.rs"]

@@ -1,0 +1,59 @@
+//! Nothing wakes those that have nothing to do.
+
+use std::fs;
+
+use harness::{Side, until};
+
+use crate::services::{SLEEPER, comes_up, process, service};
+
+/// Whether a process sleeps until something happens: in poll(2), or ppoll(2), without a limit. `None` if
+/// this kernel does not tell. Source: `proc_pid_syscall`(5).
+fn sleeps_for_ever(pid: u32) -> Option<bool> {
+    let text = fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
+    let mut words = text.split_ascii_whitespace();
+    let call = words.next()?.parse().ok(); // or `running`
+    let limit = words.nth(2).and_then(|word| i128::from_str_radix(word.get(2..)?, 16).ok());
+    Some(match (call, limit) {
+        #[cfg(target_arch = "x86_64")]
+        (Some(libc::SYS_poll), Some(limit)) => limit & 0xFFFF_FFFF == 0xFFFF_FFFF,
+        (Some(libc::SYS_ppoll), Some(limit)) => limit == 0,
+        _ => false,
+    })
+}
+
+/// The number of times that a process went to sleep by itself.
+fn naps(pid: u32) -> u32 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let count = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn an_idle_svscan_and_its_supervises_wait_for_news_alone() {
+    let side = Side::ours();
+    for number in 0..20 {
+        service(&side, &format!("services/{number}"), SLEEPER);
+    }
+    service(&side, "services/1/log", "exec cat > /dev/null\n");
+    service(&side, "services/2", "exit 1\n");
+    side.write("services/2/down", "");
+    let svscan = crate::svscan(&side);
+    let supervises = (0..20).filter(|number| *number != 2).map(|number| {
+        let pid = comes_up(&side, &format!("services/{number}"), 0);
+        process(pid).unwrap().1
+    });
+    let all: Vec<u32> = supervises.chain([svscan.pid()]).collect();
+    if sleeps_for_ever(svscan.pid()).is_none() {
+        return harness::skipped_for("/proc/PID/syscall");
+    }
+    let is_quiet = || all.iter().all(|pid| sleeps_for_ever(*pid) == Some(true));
+    assert!(until(is_quiet));
+    // While others work beside them.
+    let before: Vec<u32> = all.iter().map(|pid| naps(*pid)).collect();
+    assert_eq!(side.run(["sh", "-c", "cat services/*/supervise/status > copy"]).exit, 0);
+    assert_eq!(side.run(["svstat", "services/1", "services/2"]).exit, 0);
+    let after: Vec<u32> = all.iter().map(|pid| naps(*pid)).collect();
+    assert!(is_quiet());
+    assert_eq!(after, before);
+    side.keep(svscan);
+}
