@@ -21,7 +21,7 @@ pub struct Report {
 }
 
 /// The facts about a service that is supervised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// What it does when its supervise starts.
     pub normally: Normally,
@@ -31,6 +31,9 @@ pub struct Facts {
     pub state: State,
     /// Memory of its process and all that it has started, in bytes; `None` if it does not run.
     pub memory: Option<u64>,
+    /// The cgroup that its process is in, from the root of the hierarchy of version 2; `None` if it
+    /// does not run, or nobody knows.
+    pub cgroup: Option<Vec<u8>>,
 }
 
 impl Report {
@@ -51,7 +54,7 @@ impl Report {
     #[must_use]
     pub fn is_as(&self, other: &Report) -> bool {
         let still = |report: &Report| {
-            let still = |facts: Facts| Facts { memory: None, ..facts };
+            let still = |facts: Facts| Facts { memory: None, cgroup: None, ..facts };
             (report.name.clone(), report.facts.clone().map(still))
         };
         still(self) == still(other)
@@ -88,12 +91,13 @@ mod example {
             status: Status { since: at(61), service, want: Want::Up },
             state,
             memory: Some(5_400_000),
+            cgroup: Some(b"/sv-x-7".to_vec()),
         }
     }
 
     pub(super) fn down() -> Facts {
         let status = Status { since: at(5), service: Service::Down, want: Want::Down };
-        Facts { status, state: State::default(), memory: None, ..up() }
+        Facts { status, state: State::default(), memory: None, cgroup: None, ..up() }
     }
 
     pub(super) fn report(facts: Facts) -> Report {

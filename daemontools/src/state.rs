@@ -43,6 +43,8 @@ pub enum End {
 /// What goes on while the service does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
+    /// What `run` has left behind is being ended since then.
+    Clearing(Wall),
     /// Its `start` has done all there is to do: it has no `run`.
     Done(Wall),
     /// It has been given up since then.
@@ -123,6 +125,7 @@ impl State {
             line(at, &end.words());
         }
         match self.pause {
+            Some(Pause::Clearing(since)) => line(since, "clearing"),
             Some(Pause::Done(since)) => line(since, "started"),
             Some(Pause::Failed(since)) => line(since, "failed"),
             Some(Pause::Script(script, pid, since)) => {
@@ -164,6 +167,7 @@ impl State {
             ("exit", _, Some(code)) => self.last = Some((End::Exit(code), time)),
             ("signal", _, Some(signal)) => self.last = Some((End::Signal(signal), time)),
             ("unknown", ..) => self.last = Some((End::Unknown, time)),
+            ("clearing", ..) => self.pause = Some(Pause::Clearing(time)),
             ("started", ..) => self.pause = Some(Pause::Done(time)),
             ("failed", ..) => self.pause = Some(Pause::Failed(time)),
             ("waiting", Some(count), _) => self.pause = Some(Pause::Waiting(count, time)),
@@ -224,6 +228,7 @@ mod tests {
         ];
         let script = prop_oneof![Just(Script::Finish), Just(Script::Start), Just(Script::Stop)];
         let pause = prop_oneof![
+            any_wall().prop_map(Pause::Clearing),
             any_wall().prop_map(Pause::Done),
             any_wall().prop_map(Pause::Failed),
             (script, any::<u32>(), any_wall()).prop_map(|(s, pid, at)| Pause::Script(s, pid, at)),

@@ -37,6 +37,8 @@ pub enum Event {
     Absent,
     /// `check` has ended; true if with 0.
     Checked(bool),
+    /// Nothing is left of what `run` had started, or it may stay.
+    Cleared,
     /// A command came through supervise/control.
     Command(Command),
     /// The service is wanted until it ends by itself, because its input does; then supervise is to
@@ -63,6 +65,9 @@ pub enum Event {
 pub enum Action {
     /// Run `check`.
     Check,
+    /// `run` has ended: end what it has left behind, unless that may stay. Tell [`Event::Cleared`] when
+    /// nothing of it is left, and [`Event::Patience`] if something is.
+    Clear,
     /// End `check`, and do not tell how it ended.
     EndCheck,
     /// Send the service the signal that ends it, and CONT; tell [`Event::Patience`] if it is limited.

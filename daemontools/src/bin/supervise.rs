@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use daemontools::state::End;
 use daemontools::status::Want;
 use daemontools::supervise::world::{
-    self, Helper, LeftBehind, Programs, Record, left_behind, send_to_all,
+    self, Cgroup, Family, Helper, LeftBehind, Programs, Record, left_behind,
 };
-use daemontools::supervise::{Action, Event, Machine, Reach, Time, commands};
+use daemontools::supervise::{Action, Event, Machine, Program as Script, Reach, Time, commands};
 use prog::{Args, Exit, Fatal, OrFatal, Program};
 use unix::fd::{self, Standard};
 use unix::poll::{self, Interest};
@@ -100,6 +100,10 @@ struct World {
     check: Option<Pid>,
     /// Runs of `notify`.
     notifiers: Vec<Pid>,
+    /// Where the service is, if it is to leave nothing behind.
+    cgroup: Option<Cgroup>,
+    /// Tells when the cgroup has become empty, as long as that is waited for.
+    emptiness: Option<File>,
 }
 
 impl World {
@@ -115,6 +119,8 @@ impl World {
             left_behind: None,
             check: None,
             notifiers: Vec::new(),
+            cgroup: None,
+            emptiness: None,
         }
     }
 
@@ -122,6 +128,9 @@ impl World {
     fn machine(&mut self, want: Want) -> Machine {
         let state = self.record.state();
         self.left_behind = left_behind(self.record.status());
+        if self.left_behind.is_some() {
+            self.choose_cgroup();
+        }
         match &self.left_behind {
             Some(LeftBehind { status, .. }) => {
                 SUPERVISE.info(("taking over ", &self.dir, ", which was left running"), ());
@@ -147,6 +156,7 @@ impl World {
                             events.push_back(Event::Checked(false));
                         }
                     }
+                    Action::Clear => events.push_back(self.clear(machine)),
                     Action::End(reach) => events.extend(self.end(machine, reach)),
                     Action::EndCheck => {
                         if let Some(pid) = self.check.take() {
@@ -154,7 +164,13 @@ impl World {
                         }
                     }
                     Action::Launch(program) => {
-                        let (event, notification) = self.programs.launch(program);
+                        if program == Script::Run {
+                            self.choose_cgroup();
+                            // An earlier supervise may have left something in it.
+                            let _ = self.cgroup.as_ref().is_some_and(Cgroup::kill);
+                        }
+                        let cgroup = self.cgroup.as_ref().filter(|_| program == Script::Run);
+                        let (event, notification) = self.programs.launch(program, cgroup);
                         self.notification = notification;
                         events.push_back(event);
                     }
@@ -192,12 +208,50 @@ impl World {
                 if left_behind.is_some() {
                     self.send(machine, signal);
                 }
-                let roots = [Some(process::id()), left_behind.as_ref().and(pid(machine))];
-                let roots: Vec<Pid> = roots.into_iter().flatten().collect();
-                let spared: Vec<Pid> = self.notifiers.iter().copied().chain(self.check).collect();
-                send_to_all(signal, &roots, &spared);
+                self.family(machine).send(signal);
             }
         }
+    }
+
+    /// Everything that the service has started.
+    fn family(&self, machine: &Machine) -> Family<'_> {
+        let roots = [Some(process::id()), self.left_behind.as_ref().and(pid(machine))];
+        Family {
+            roots: roots.into_iter().flatten().collect(),
+            spared: self.notifiers.iter().copied().chain(self.check).collect(),
+            cgroup: self.cgroup.as_ref(),
+        }
+    }
+
+    fn choose_cgroup(&mut self) {
+        self.cgroup = world::leaves_nothing().then(Cgroup::of_service).flatten();
+    }
+
+    /// Tells what `run` has left behind to end, if it is to leave nothing.
+    fn clear(&mut self, machine: &Machine) -> Event {
+        if !world::leaves_nothing() {
+            return Event::Cleared;
+        }
+        self.emptiness = self.cgroup.as_ref().and_then(|cgroup| cgroup.events().ok());
+        if self.is_clear(machine) {
+            return Event::Cleared;
+        }
+        self.signal(machine, self.programs.down_signal(), Reach::Whole);
+        self.signal(machine, Signal::SIGCONT, Reach::Whole);
+        Event::Patience(self.programs.patience_with_rest(), Reach::Whole)
+    }
+
+    /// Whether nothing is left of what the service has started.
+    fn is_clear(&mut self, machine: &Machine) -> bool {
+        if let Some(events) = &mut self.emptiness {
+            let _ = events.rewind().and_then(|()| events.read(&mut [0; 64])); // to be told of the next change
+        }
+        let is_clear = self.family(machine).members().is_empty();
+        if is_clear {
+            self.emptiness = None;
+            self.cgroup.iter().for_each(Cgroup::remove);
+        }
+        is_clear
     }
 
     /// Sends a signal to the process of the service.
@@ -217,6 +271,7 @@ impl World {
             vec![Interest::readable(&self.signals), Interest::readable(&self.control)];
         interests.extend(self.notification.as_ref().map(Interest::readable));
         interests.extend(self.left_behind.as_ref().map(|left| Interest::readable(&left.handle)));
+        interests.extend(self.emptiness.as_ref().map(Interest::urgent));
         if let Err(error) = poll::wait(&mut interests, limit) {
             SUPERVISE.warning(("unable to wait for ", &self.dir), error);
             clock::sleep(Duration::from_secs(1)); // out of memory: not for long, it is to be hoped
@@ -225,6 +280,7 @@ impl World {
         let (signaled, commanded) = (ready.next() == Some(true), ready.next() == Some(true));
         let notified = self.notification.is_some() && ready.next() == Some(true);
         let ended = self.left_behind.is_some() && ready.next() == Some(true);
+        let emptied = ready.next() == Some(true);
 
         let mut events = Vec::new();
         if notified {
@@ -232,6 +288,9 @@ impl World {
         }
         if signaled {
             self.take_signals(machine, &mut events);
+        }
+        if machine.is_clearing() && (signaled || emptied) && self.is_clear(machine) {
+            events.push(Event::Cleared);
         }
         if ended {
             events.extend(self.left_behind.take().map(|left| Event::Ended(left.end())));

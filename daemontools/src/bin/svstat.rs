@@ -13,7 +13,7 @@ use daemontools::service::{self, Trouble};
 use daemontools::state::State;
 use daemontools::{exit, status};
 use prog::{Args, Exit, Fatal, OrFatal, Piece, Program};
-use unix::kin::{Kin, Process};
+use unix::kin::{self, Kin, Process};
 use unix::poll::{self, Interest};
 use unix::watch::Watch;
 use unix::{Pid, clock, fd};
@@ -73,7 +73,7 @@ fn ask(dir: &Path, form: &Form) -> Result<(Report, Exit), Fatal> {
                 Form::Line => State::default(), // of which it shows nothing
                 Form::Object | Form::Row(_) => service::state(dir),
             };
-            (Ok(Facts { normally, status, state, memory: None }), Exit::OK)
+            (Ok(Facts { normally, status, state, memory: None, cgroup: None }), Exit::OK)
         }
         Ok((_, None)) => (Err(b"unable to read supervise/status: bad format".to_vec()), Exit::SOFT),
         Err(trouble) => {
@@ -126,13 +126,14 @@ impl Form {
     }
 }
 
-/// Adds how much memory each service uses, where /proc tells.
+/// Adds how much memory each service uses, and its cgroup, where /proc tells.
 fn weigh(reports: &mut [Report]) {
     let Ok(all) = Process::all() else { return };
     let kin = Kin::of(&all);
     for facts in reports.iter_mut().filter_map(|report| report.facts.as_mut().ok()) {
         let status::Service::Up { pid, .. } = facts.status.service else { continue };
         let Some(pid) = i32::try_from(pid).ok().map(Pid::from_raw) else { continue };
+        facts.cgroup = kin::cgroup(pid);
         if let Some(own) = all.iter().find(|process| process.pid == pid) {
             let rest = kin.descendants(pid);
             facts.memory = Some(own.memory() + rest.iter().map(Process::memory).sum::<u64>());

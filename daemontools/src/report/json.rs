@@ -27,7 +27,7 @@ pub fn object(report: &Report, now: Wall) -> String {
 }
 
 fn members(facts: &Facts, now: Wall, out: &mut String) {
-    let Facts { normally, status, state, memory } = facts;
+    let Facts { normally, status, state, memory, cgroup } = facts;
     let (pid, is_paused) = match status.service {
         Service::Down => (None, false),
         Service::Up { pid, paused } => (Some(pid), paused),
@@ -41,7 +41,7 @@ fn members(facts: &Facts, now: Wall, out: &mut String) {
     let (script, failures, next) = match state.pause {
         Some(Pause::Script(script, pid, _)) => (Some((script.name(), pid)), None, None),
         Some(Pause::Waiting(failures, until)) => (None, Some(failures), Some(time(until))),
-        Some(Pause::Done(_) | Pause::Failed(_)) | None => (None, None, None),
+        Some(Pause::Clearing(_) | Pause::Done(_) | Pause::Failed(_)) | None => (None, None, None),
     };
     let script = script.map(|(name, pid)| format!("{{\"name\":\"{name}\",\"pid\":{pid}}}"));
     let last = state.last.map(|(end, at)| {
@@ -52,7 +52,12 @@ fn members(facts: &Facts, now: Wall, out: &mut String) {
         };
         format!("{{\"code\":{},\"signal\":{},\"at\":{}}}", or(code), or(signal), time(at))
     });
-    let members: [(&str, String); 16] = [
+    let cgroup = cgroup.as_ref().map(|path| {
+        let mut quoted = String::new();
+        quote(path, &mut quoted);
+        quoted
+    });
+    let members: [(&str, String); 17] = [
         ("supervised", "true".into()),
         ("state", format!("\"{}\"", word(facts))),
         ("pid", or(pid)),
@@ -68,6 +73,7 @@ fn members(facts: &Facts, now: Wall, out: &mut String) {
         ("failures", or(failures)),
         ("next_start", or(next)),
         ("memory", or(*memory)),
+        ("cgroup", or(cgroup)),
         ("now", time(now)),
     ];
     for (name, value) in members {
@@ -79,6 +85,7 @@ fn members(facts: &Facts, now: Wall, out: &mut String) {
 fn word(facts: &Facts) -> &'static str {
     match (facts.status.service, facts.state.pause) {
         (Service::Up { .. }, _) => "up",
+        (Service::Down, Some(Pause::Clearing(_))) => "clearing",
         (Service::Down, Some(Pause::Done(_))) => "started",
         (Service::Down, Some(Pause::Failed(_))) => "failed",
         (Service::Down, Some(Pause::Script(script, ..))) => script.doing(),
@@ -132,7 +139,7 @@ mod tests {
             \"pid\":1234,\"since\":99939.250000,\"seconds\":61,\"paused\":false,\"want\":\"up\",\
             \"normally\":\"up\",\"ready\":true,\"ready_since\":99950.250000,\
             \"last_exit\":{\"code\":null,\"signal\":9,\"at\":96300.250000},\"script\":null,\
-            \"failures\":null,\"next_start\":null,\"memory\":5400000,\"now\":100000.000000}\n";
+            \"failures\":null,\"next_start\":null,\"memory\":5400000,\"cgroup\":\"/sv-x-7\",\"now\":100000.000000}\n";
         assert_eq!(object(&report(up()), NOW), expected);
     }
 
@@ -150,6 +157,7 @@ mod tests {
         holds(None, "\"last_exit\":null");
         holds(Some(Pause::Failed(at(1))), "\"state\":\"failed\"");
         holds(Some(Pause::Done(at(1))), "\"state\":\"started\"");
+        holds(Some(Pause::Clearing(at(1))), "\"state\":\"clearing\"");
         let script = Some(Pause::Script(Script::Finish, 7, at(1)));
         holds(script, "\"state\":\"finishing\"");
         holds(script, "\"script\":{\"name\":\"finish\",\"pid\":7}");

@@ -132,6 +132,7 @@ fn state(facts: &Facts, now: Wall) -> (String, Colour) {
         }
         (Service::Up { .. }, _) => (word("up"), Colour::Green),
         (Service::Down, _) => match facts.state.pause {
+            Some(Pause::Clearing(_)) => (word("clearing"), Colour::Yellow),
             Some(Pause::Done(_)) => (word("started"), Colour::Green),
             Some(Pause::Failed(_)) => (word("failed"), Colour::Red),
             Some(Pause::Script(script, ..)) => (word(script.doing()), Colour::Yellow),
@@ -250,6 +251,7 @@ service     state               pid    for  ready  last exit        memory
             (down(), "down, normally up", Colour::Yellow),
             (normally_down, "down", Colour::Plain),
             (wanted(Service::Down, Want::Up), "down, want up", Colour::Red),
+            (with(Some(Pause::Clearing(at(5)))), "clearing", Colour::Yellow),
             (with(Some(Pause::Failed(at(5)))), "failed", Colour::Red),
             (with(Some(Pause::Done(at(5)))), "started", Colour::Green),
             (with(Some(Pause::Script(Script::Stop, 7, at(5)))), "stopping", Colour::Yellow),

@@ -41,6 +41,8 @@ pub struct Machine {
 enum Phase {
     /// A script runs, as this process, since then.
     Busy(Program, u32, Wall),
+    /// `run` has ended so, and what it has left behind is being ended since then.
+    Clearing(End, Wall),
     /// Without a `run`: its `start` has done all, then.
     Done(Wall),
     /// Not running, and not to be started.
@@ -120,6 +122,7 @@ impl Machine {
             Phase::Busy(program, pid, since) => {
                 program.script().map(|script| Pause::Script(script, pid, since))
             }
+            Phase::Clearing(_, since) => Some(Pause::Clearing(since)),
             Phase::Done(since) => Some(Pause::Done(since)),
             Phase::Due => Some(Pause::Waiting(self.pace.failures, self.pace.until)),
             Phase::Failed(since) => Some(Pause::Failed(since)),
@@ -143,10 +146,17 @@ impl Machine {
         }
     }
 
+    /// Whether what `run` has left behind is being ended.
+    #[must_use]
+    pub fn is_clearing(&self) -> bool {
+        matches!(self.phase, Phase::Clearing(..))
+    }
+
     /// When to tell that time has passed, on the steady clock.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         match self.phase {
+            Phase::Clearing(..) => self.kill.map(|(at, _)| at),
             Phase::Due => Some(self.pace.earliest),
             Phase::Up { .. } => {
                 let kill = self.kill.map(|(at, _)| at);
@@ -167,13 +177,19 @@ impl Machine {
                     readiness.answer(is_ready, now);
                 }
             }
+            Event::Cleared => {
+                if let Phase::Clearing(end, _) = self.phase {
+                    self.kill = None;
+                    self.launch(Program::Finish(end), &mut actions);
+                }
+            }
             Event::Command(command) => self.obey(command, now, &mut actions),
             Event::Drain => self.drain(),
             Event::Ended(end) => self.end(end, now, &mut actions),
             Event::Failed | Event::NoProcess => self.miss(event, now, &mut actions),
             Event::Patience(limit, reach) => {
-                let is_up = matches!(self.phase, Phase::Up { .. });
-                self.kill = is_up.then_some((now.steady + limit, reach));
+                let is_ending = matches!(self.phase, Phase::Clearing(..) | Phase::Up { .. });
+                self.kill = is_ending.then_some((now.steady + limit, reach));
             }
             Event::Ready => {
                 if let Some(readiness) = &mut self.readiness {
@@ -201,15 +217,21 @@ impl Machine {
                 let first = if self.is_prepared { Program::Run } else { Program::Start };
                 self.launch(first, actions);
             }
+            Phase::Clearing(..) => self.kill(now, actions),
             Phase::Up { .. } => {
-                if let Some((_, reach)) = self.kill.take_if(|(at, _)| *at <= now.steady) {
-                    actions.push(Action::Signal(Signal::SIGKILL, reach));
-                }
+                self.kill(now, actions);
                 if let Some(readiness) = &mut self.readiness {
                     readiness.settle(now, actions);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Kills what has not ended in time.
+    fn kill(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if let Some((_, reach)) = self.kill.take_if(|(at, _)| *at <= now.steady) {
+            actions.push(Action::Signal(Signal::SIGKILL, reach));
         }
     }
 
@@ -254,7 +276,8 @@ impl Machine {
                 if let Some(pause) = self.pace.end(end, now) {
                     actions.push(Action::Slow(Some(end), pause));
                 }
-                self.launch(Program::Finish(end), actions);
+                self.phase = Phase::Clearing(end, now.wall);
+                actions.push(Action::Clear);
             }
             Program::Start if end == End::Exit(0) => self.run(actions),
             Program::Start => self.give_up(now),

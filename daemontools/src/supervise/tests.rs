@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::status::{Service, Want};
 
+mod clearing;
 mod pace;
 mod ready;
 mod scripts;
@@ -32,6 +33,7 @@ fn bare(machine: &mut Machine, event: Event, now: Time) -> Vec<Action> {
                 Action::Launch(Program::Run) => seen.push(action),
                 Action::Launch(_) => events.push_back(Event::Absent),
                 Action::Notify(..) => {}
+                Action::Clear => events.push_back(Event::Cleared),
                 _ => seen.push(action),
             }
         }

@@ -18,7 +18,7 @@ use crate::fatal::Fatal;
 /// identity, working directory.
 ///
 /// The setters only record; [`Chain::exec`] and [`Chain::spawn`] apply the record in the one order
-/// that works: descriptors, directory, mask, limits, session, groups, gid, uid, signals, exec.
+/// that works: cgroup, descriptors, directory, mask, limits, session, groups, gid, uid, signals, exec.
 /// The program is looked up in this process's own `$PATH` (`/bin:/usr/bin` without one).
 #[derive(Debug)]
 pub struct Chain {
@@ -118,6 +118,11 @@ impl Chain {
         self.image.session = true;
     }
 
+    /// Is put into the cgroup whose file `cgroup.procs` this is, open for writing.
+    pub fn cgroup(&mut self, door: impl Into<OwnedFd>) {
+        self.image.cgroup = Some(door.into());
+    }
+
     /// Becomes the program. Returns only on failure.
     #[must_use]
     pub fn exec(self) -> Fatal {
@@ -170,6 +175,7 @@ impl Chain {
 fn told(failure: Failure, program: &OsStr, directory: Option<&Path>) -> Fatal {
     let errno = failure.errno;
     match failure.step {
+        Step::Cgroup => Fatal::because("unable to enter cgroup", errno),
         Step::Descriptors => Fatal::because("unable to set up descriptors", errno),
         Step::Directory => {
             let directory = directory.unwrap_or(Path::new("."));

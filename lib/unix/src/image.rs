@@ -35,6 +35,8 @@ pub struct Image {
     pub limits: Vec<(Resource, u64, u64)>,
     /// Starts a session of its own.
     pub session: bool,
+    /// The file `cgroup.procs` of the cgroup that it is to be in, open for writing. Source: cgroups(7).
+    pub cgroup: Option<OwnedFd>,
     /// Supplementary groups.
     pub groups: Option<Vec<u32>>,
     /// Real, effective and saved group.
@@ -46,6 +48,8 @@ pub struct Image {
 /// The step at which a program could not be entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Entering the cgroup.
+    Cgroup,
     /// Moving descriptors into place.
     Descriptors,
     /// Changing the working directory.
@@ -144,6 +148,12 @@ impl<'a> Ready<'a> {
 
     fn prepare(&mut self) -> Result<(), Failure> {
         let fail = |step| move |errno| Failure { step, errno };
+        if let Some(cgroup) = &self.image.cgroup {
+            let itself = b"0";
+            // SAFETY: the kernel reads one byte of a string that is always there.
+            system(unsafe { libc::write(cgroup.as_raw_fd(), itself.as_ptr().cast(), 1) } as _)
+                .map_err(fail(Step::Cgroup))?;
+        }
         self.place_descriptors().map_err(fail(Step::Descriptors))?;
         if let Some(directory) = &self.image.directory {
             // SAFETY: a valid string.

@@ -68,6 +68,15 @@ fn configured(variable: SysconfVar, otherwise: u64) -> u64 {
     value.and_then(|value| u64::try_from(value).ok()).unwrap_or(otherwise)
 }
 
+/// The cgroup that a process is in, from the root of the hierarchy of version 2; `None` if there is no
+/// such process, or no such hierarchy. Source: cgroups(7).
+#[must_use]
+pub fn cgroup(pid: Pid) -> Option<Vec<u8>> {
+    let text = fs::read(format!("/proc/{pid}/cgroup")).ok()?;
+    let path = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"0::"))?;
+    Some(path.to_vec())
+}
+
 /// The fields of /proc/PID/stat. The name, in parentheses, may hold anything.
 fn parse(text: &[u8]) -> Option<Process> {
     let number = text.split(|&byte| byte == b' ').next()?;

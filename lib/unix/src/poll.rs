@@ -35,6 +35,13 @@ impl<'a> Interest<'a> {
         Interest(PollFd::new(fd.as_fd(), PollFlags::empty()))
     }
 
+    /// Ready when a file of the kernel's tells of a change: such a file is read first, and again after
+    /// each change.
+    #[must_use]
+    pub fn urgent(fd: &'a impl AsFd) -> Self {
+        Interest(PollFd::new(fd.as_fd(), PollFlags::POLLPRI))
+    }
+
     /// The same for a descriptor that is already borrowed.
     #[must_use]
     pub fn of(fd: BorrowedFd<'a>, write: bool) -> Self {

@@ -94,7 +94,7 @@ impl Spawner for Local {
             (Step::Exec, Job::Local) if errno::is_temporary(errno) => code::EXEC_SOFT,
             (Step::Exec, Job::Local) => code::EXEC_HARD,
             (Step::Directory | Step::Group | Step::User, _) => code::USAGE,
-            (Step::Descriptors | Step::Limits, _) => code::SYSTEM,
+            (Step::Cgroup | Step::Descriptors | Step::Limits, _) => code::SYSTEM,
         };
         report::local_code(code, b"")
     }

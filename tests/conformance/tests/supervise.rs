@@ -6,6 +6,8 @@ mod commands;
 mod hostile;
 #[path = "supervise/ready.rs"]
 mod ready;
+#[path = "supervise/rest.rs"]
+mod rest;
 #[path = "supervise/scripts.rs"]
 mod scripts;
 #[path = "supervise/start.rs"]

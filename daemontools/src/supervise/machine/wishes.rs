@@ -42,7 +42,7 @@ impl Machine {
                 self.pace.disturb();
                 actions.push(Action::End(reach));
             }
-            Phase::Busy(..) | Phase::Launching(_) => {}
+            Phase::Busy(..) | Phase::Clearing(..) | Phase::Launching(_) => {}
             Phase::Done(_) | Phase::Down | Phase::Due | Phase::Failed(_) => {
                 if reach == Reach::Whole {
                     actions.push(Action::End(reach)); // whatever it has left behind
@@ -60,7 +60,9 @@ impl Machine {
     fn up(&mut self, want: Want, now: Time) {
         self.want = want;
         match self.phase {
-            Phase::Busy(Program::Finish(_) | Program::Stop, ..) => self.is_asked_for = true,
+            Phase::Busy(Program::Finish(_) | Program::Stop, ..) | Phase::Clearing(..) => {
+                self.is_asked_for = true;
+            }
             Phase::Down | Phase::Due | Phase::Failed(_) => {
                 self.phase = Phase::Due;
                 self.pace.hurry(now);
@@ -73,7 +75,9 @@ impl Machine {
     pub(super) fn drain(&mut self) {
         let runs_again = match self.phase {
             Phase::Due | Phase::Launching(_) | Phase::Busy(Program::Start, ..) => true,
-            Phase::Busy(Program::Finish(_), ..) => self.want == Want::Up || self.is_asked_for,
+            Phase::Busy(Program::Finish(_), ..) | Phase::Clearing(..) => {
+                self.want == Want::Up || self.is_asked_for
+            }
             _ => false,
         };
         self.leave = if runs_again { Leave::AfterRun } else { Leave::WhenDown };

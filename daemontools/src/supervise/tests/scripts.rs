@@ -26,10 +26,14 @@ fn running() -> Machine {
     machine
 }
 
-/// What is to be launched, or to be left, after all that.
+/// What is to be launched, or to be left, after all that. `run` never leaves anything behind.
 fn next(machine: &mut Machine, event: Event, millis: u64) -> Vec<Action> {
-    let actions = machine.step(event, at(millis)).into_iter();
-    actions.filter(|action| !matches!(action, Action::Notify(..))).collect()
+    let mut actions = machine.step(event, at(millis));
+    actions.retain(|action| !matches!(action, Action::Notify(..)));
+    if actions.pop_if(|action| *action == Action::Clear).is_some() {
+        actions.extend(machine.step(Event::Cleared, at(millis)));
+    }
+    actions
 }
 
 fn pause(machine: &Machine) -> Option<Pause> {

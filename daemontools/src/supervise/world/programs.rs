@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use prog::Chain;
 use unix::errno::Errno;
+use unix::image::{Failure, Step};
 use unix::process::SpawnError;
 use unix::signal::Signal;
 use unix::{Pid, fd, file};
 use wire::decimal;
 
+use super::Cgroup;
 use crate::state::End;
 use crate::supervise::{Event, Means, Program, named};
 
@@ -22,6 +24,15 @@ pub struct Programs {
     program: prog::Program,
     /// The service's name as it was given, for messages.
     dir: PathBuf,
+}
+
+/// How long what `run` has left behind may take to end, if nobody says otherwise.
+const REST: Duration = Duration::from_secs(5);
+
+/// Whether the service in the working directory is to leave nothing behind.
+#[must_use]
+pub fn leaves_nothing() -> bool {
+    Path::new("kill-rest").exists()
 }
 
 /// A program beside the service that is not waited for.
@@ -40,9 +51,10 @@ impl Programs {
         Programs { program, dir: dir.to_owned() }
     }
 
-    /// Starts a program. Also gives where the service will write when it is ready.
+    /// Starts a program, `run` in the cgroup if that can be. Also gives where the service will write when
+    /// it is ready.
     #[must_use]
-    pub fn launch(&self, what: Program) -> (Event, Option<File>) {
+    pub fn launch(&self, what: Program, cgroup: Option<&Cgroup>) -> (Event, Option<File>) {
         let name = what.name();
         if what != Program::Run && !file::is_executable(Path::new(name)) {
             return (Event::Absent, None);
@@ -58,12 +70,19 @@ impl Programs {
             chain.descriptor(number, write);
             File::from(read)
         });
+        if let Some(door) = cgroup.and_then(|cgroup| cgroup.open().ok()) {
+            chain.cgroup(door);
+        }
         let event = match chain.launch() {
             Ok(child) => match u32::try_from(child.pid.as_raw()) {
                 Ok(pid) if what == Program::Run => Event::Started(pid, means(reader.is_some())),
                 Ok(pid) => Event::Started(pid, Means::None),
                 Err(_) => Event::Failed,
             },
+            // One that is not ours to use, or has controllers that forbid it.
+            Err(SpawnError::Enter(Failure { step: Step::Cgroup, .. })) => {
+                return self.launch(what, None);
+            }
             Err(SpawnError::Enter(failure)) => {
                 if failure.errno == Errno::ENOENT && what == Program::Run && does_without_run() {
                     return (Event::Absent, None);
@@ -135,6 +154,12 @@ impl Programs {
     pub fn patience(&self) -> Option<Duration> {
         let millis = self.setting("timeout-kill", |text| number(text).ok_or("not a number"))?;
         (millis > 0).then(|| Duration::from_millis(millis))
+    }
+
+    /// How long what `run` has left behind may take to end.
+    #[must_use]
+    pub fn patience_with_rest(&self) -> Duration {
+        self.patience().unwrap_or(REST)
     }
 
     /// A pipe for the service's notification, and the number that the service finds it under.

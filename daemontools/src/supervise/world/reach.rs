@@ -1,4 +1,4 @@
-//! Signals for everything that a service has started.
+//! Everything that a service has started.
 
 use std::collections::HashSet;
 
@@ -7,29 +7,59 @@ use unix::kin::{Kin, Process};
 use unix::pidfd::Handle;
 use unix::signal::{self, Signal};
 
+use super::Cgroup;
+
 /// How often it is looked for processes that were started meanwhile.
 const ROUNDS: usize = 50;
 
-/// Sends a signal to all that descend from `roots`, and not from `spared`. Processes that these start
-/// while it goes on get it too; each gets it once.
+/// All that descend from `roots`, and not from `spared`; and all in a cgroup, if the service has one.
 ///
-/// Nothing where /proc does not tell who descends from whom.
-pub fn send_to_all(signal: Signal, roots: &[Pid], spared: &[Pid]) {
-    let mut done = HashSet::new();
-    for _ in 0..ROUNDS {
-        let all = Process::all().unwrap_or_default();
-        let others: Vec<Process> =
-            all.into_iter().filter(|process| !spared.contains(&process.pid)).collect();
-        let kin = Kin::of(&others);
-        let mut is_over = true;
-        for process in roots.iter().flat_map(|root| kin.descendants(*root)) {
-            if !process.is_over() && done.insert((process.pid, process.start)) {
-                send(signal, &process);
-                is_over = false;
-            }
+/// Without a cgroup it is nothing where /proc does not tell who descends from whom.
+#[derive(Debug)]
+pub struct Family<'a> {
+    /// Supervise, and a service that is nobody's descendant here.
+    pub roots: Vec<Pid>,
+    /// Helpers that are no part of the service.
+    pub spared: Vec<Pid>,
+    /// The service's cgroup.
+    pub cgroup: Option<&'a Cgroup>,
+}
+
+impl Family<'_> {
+    /// Its members that have not ended.
+    #[must_use]
+    pub fn members(&self) -> Vec<Process> {
+        let mut all = Process::all().unwrap_or_default();
+        all.retain(|process| !self.spared.contains(&process.pid));
+        let kin = Kin::of(&all);
+        let inside: HashSet<Pid> = self.cgroup.iter().flat_map(|cgroup| cgroup.pids()).collect();
+        let inside = all.iter().filter(|process| inside.contains(&process.pid)).copied();
+        let descendants = self.roots.iter().flat_map(|root| kin.descendants(*root));
+        let mut seen = HashSet::new();
+        inside
+            .chain(descendants)
+            .filter(|process| !process.is_over() && seen.insert(process.pid))
+            .collect()
+    }
+
+    /// Sends a signal to all of them. Processes that these start while it goes on get it too; each gets
+    /// it once.
+    pub fn send(&self, signal: Signal) {
+        if signal == Signal::SIGKILL {
+            let _ = self.cgroup.is_some_and(Cgroup::kill); // what follows finds whom it did not
         }
-        if is_over {
-            return;
+        let mut done = HashSet::new();
+        for _ in 0..ROUNDS {
+            let mut is_over = true;
+            for process in self.members() {
+                if done.insert((process.pid, process.start)) {
+                    send(signal, &process);
+                    is_over = false;
+                }
+            }
+            if is_over {
+                return;
+            }
         }
     }
 }
