@@ -2,7 +2,6 @@
 
 pub mod ask;
 pub mod client;
-pub mod connection;
 pub mod control;
 pub mod crlf;
 pub mod guests;
@@ -19,3 +18,5 @@ pub mod slots;
 pub mod tap;
 pub mod verbosity;
 pub mod watch;
+
+pub use wire::connection;

@@ -1,5 +1,6 @@
 //! Byte formats that need no I/O and belong to no single package.
 
+pub mod connection;
 pub mod date;
 pub mod decimal;
 pub mod gather;

@@ -1,8 +1,8 @@
-//! What tcpserver and tcpclient tell their program: the environment of a connection.
+//! What the servers and clients of TCP tell their program: the environment of a connection.
 
 use std::net::{IpAddr, SocketAddr};
 
-use wire::{decimal, ip, ucspi};
+use crate::{decimal, ip, ucspi};
 
 /// Every variable that describes a connection. A server sets some of these and removes the others,
 /// so that no inherited value is taken for one of this connection.
@@ -156,7 +156,7 @@ pub fn shown(address: IpAddr, as_ipv6: bool) -> IpAddr {
 
 /// Appends text that others chose so that it cannot break the line or its fields: up to 99 bytes, or
 /// 100 and `...`, with `?` for blanks, controls, bytes above 126, `%` and `:`.
-pub(crate) fn push_field(out: &mut Vec<u8>, text: Option<&[u8]>) {
+pub fn push_field(out: &mut Vec<u8>, text: Option<&[u8]>) {
     let text = text.unwrap_or_default();
     out.extend(text.iter().take(FIELD).map(|&byte| match byte {
         b'%' | b':' | ..33 | 127.. => b'?',
