@@ -22,6 +22,12 @@ pub fn open_append(path: &Path) -> io::Result<File> {
     options.append(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK).open(path)
 }
 
+/// Opens the terminal `path` for appending: it does not become this process's own, and one that is stopped
+/// is not waited for (`EAGAIN`).
+pub fn open_terminal(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK).open(path)
+}
+
 /// Whether this process may execute `path`: no directory, and there.
 #[must_use]
 pub fn is_executable(path: &Path) -> bool {
