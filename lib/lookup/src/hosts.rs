@@ -20,8 +20,13 @@ pub fn addresses(resolver: &Resolver, name: &[u8]) -> Result<Vec<IpAddr>, Error>
         return Ok(vec![address]);
     }
     let listed = listed(&read("/etc/hosts"), name);
-    if !listed.is_empty() {
-        return Ok(listed);
+    if listed.is_empty() { in_dns(resolver, name) } else { Ok(listed) }
+}
+
+/// As [`addresses`], but of DNS alone: an address is its own answer, and short names are made whole.
+pub fn in_dns(resolver: &Resolver, name: &[u8]) -> Result<Vec<IpAddr>, Error> {
+    if let Some(address) = literal(name) {
+        return Ok(vec![address]);
     }
     let mut last = Err(Error::NoName);
     for candidate in candidates(name, &rules()) {

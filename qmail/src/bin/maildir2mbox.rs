@@ -2,15 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use prog::{Args, Exit, Fatal, OrFatal, Program, env};
+use prog::{Args, Exit, Fatal, OrFatal, Program};
+use qmail::inbox;
 use qmail::local::mbox::{Quoting, from_line};
 use qmail::message::{CopyError, Message};
-use unix::dir::{self, Dir};
 use unix::file::{self, Replacement};
 use unix::{clock, process};
 
@@ -18,8 +16,6 @@ const MAILDIR2MBOX: Program = Program::new("maildir2mbox", "");
 
 /// What is gathered before it is written.
 const ENOUGH: usize = 64 * 1024;
-/// A file in tmp/ that nobody has read for so many seconds is nobody's: 36 hours.
-const ABANDONED: i64 = 129_600;
 
 fn main() -> ExitCode {
     prog::main(MAILDIR2MBOX, run)
@@ -27,12 +23,12 @@ fn main() -> ExitCode {
 
 fn run(_: Args) -> Result<Exit, Fatal> {
     process::umask(0o077);
-    let (mbox, aside, maildir) = (variable("MAIL")?, variable("MAILTMP")?, variable("MAILDIR")?);
-    let entered = Dir::base_at(&maildir).and_then(|maildir| dir::change_to(&maildir));
-    entered.or_fatal(("unable to chdir to ", &maildir))?;
+    let (mbox, aside) = (inbox::variable("MAIL")?, inbox::variable("MAILTMP")?);
+    inbox::enter(&inbox::variable("MAILDIR")?)?;
     let now = clock::wall().seconds;
-    clean(now);
-    let messages = messages(now)?;
+    inbox::clean(now);
+    // More may yet come with the time that it is now, so those wait: they could be older.
+    let messages = inbox::messages(&["new", "cur"], now)?;
     if messages.is_empty() {
         return Ok(Exit::OK);
     }
@@ -73,41 +69,6 @@ fn lock(mbox: &Path) -> io::Result<File> {
             return Ok(file);
         }
     }
-}
-
-fn variable(name: &'static str) -> Result<PathBuf, Fatal> {
-    let value = env::get(name).ok_or_else(|| Fatal::soft((name, " not set")))?;
-    Ok(std::ffi::OsString::from_vec(value).into())
-}
-
-/// Removes what deliveries have left behind. That can wait, so errors do not matter.
-fn clean(now: i64) {
-    for entry in fs::read_dir("tmp").into_iter().flatten().flatten() {
-        let is_hidden = entry.file_name().as_bytes().starts_with(b".");
-        let read = fs::metadata(entry.path()).map(|file| file.atime());
-        if !is_hidden && read.is_ok_and(|read| now > read.saturating_add(ABANDONED)) {
-            let _ = fs::remove_file(entry.path()); // as above
-        }
-    }
-}
-
-/// The messages and when they were delivered, the oldest first. More may yet come with the time that it is
-/// now, so those wait: they could be older.
-fn messages(now: i64) -> Result<Vec<(i64, PathBuf)>, Fatal> {
-    let mut found = Vec::new();
-    for folder in ["new", "cur"] {
-        let entries = fs::read_dir(folder).or_fatal(("unable to scan $MAILDIR/", folder))?;
-        for entry in entries {
-            let path = entry.or_fatal(("unable to read $MAILDIR/", folder))?.path();
-            let is_hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
-            match fs::metadata(&path) {
-                Ok(file) if !is_hidden && file.mtime() < now => found.push((file.mtime(), path)),
-                _ => {} // another reader may have moved it
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 /// Appends the message in the file `name`.

@@ -132,7 +132,9 @@ fn addresses(resolver: &Resolver, name: &[u8]) -> Result<Vec<IpAddr>, Nowhere> {
 
 /// The exchangers of `host`, the best first. An address is its own exchanger, and so is a host
 /// without exchangers. Source: RFC 5321 section 5.1.
-fn exchangers(resolver: &Resolver, host: &[u8]) -> Result<Vec<Candidate>, Nowhere> {
+///
+/// [`Nowhere::Ourselves`] is for [`find`] to say.
+pub fn exchangers(resolver: &Resolver, host: &[u8]) -> Result<Vec<Candidate>, Nowhere> {
     let itself =
         || Ok(addresses(resolver, host)?.into_iter().map(|address| (0, address)).collect());
     if host.is_empty() || ip::parse(host).or_else(|| ip::parse_literal(host)).is_some() {
