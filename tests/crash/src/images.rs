@@ -43,7 +43,9 @@ impl Image {
         self.names.iter().map(|(name, &inode)| (name.as_path(), inode, self.contents(inode)))
     }
 
-    fn contents(&self, inode: u64) -> &[u8] {
+    /// What an inode holds, with a name or without.
+    #[must_use]
+    pub fn contents(&self, inode: u64) -> &[u8] {
         self.bytes.get(&inode).map(|bytes| bytes.as_slice()).unwrap_or_default()
     }
 

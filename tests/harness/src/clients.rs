@@ -1,12 +1,13 @@
 //! Real mail programs, which nobody here wrote: Debian packages unpacked under `$DAISYCHAIN_CLIENTS`
 //! (or `target/clients`).
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::background::Background;
 use crate::side::fetched;
-use crate::skipped;
+use crate::{skipped, skipped_for};
 
 /// A client with its arguments, ready to run; `None` (and one line, or a failure in CI) if it is not
 /// here. A client that the machine has anyway will do.
@@ -63,6 +64,23 @@ fn surround(command: &mut Command, root: &Path) {
     let path =
         format!("{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", list(&["usr/bin", "usr/sbin"]));
     command.env("PATH", path);
+}
+
+/// The words before a program's own that run it under strace; `None` (and one line) if it is not here,
+/// or may not trace: a container can forbid that.
+#[must_use]
+pub fn strace() -> Option<Vec<OsString>> {
+    let mut probe = client("strace", ["-f", "-o", "/dev/null", "true"])?;
+    if !probe.output().is_ok_and(|run| run.status.success()) {
+        skipped_for("strace may not trace here");
+        return None;
+    }
+    let program = probe.get_program().to_owned();
+    let libraries = probe.get_envs().find(|(name, _)| *name == "LD_LIBRARY_PATH");
+    let Some((_, Some(libraries))) = libraries else { return Some(vec![program]) };
+    // Its libraries are not those of the programs that it runs.
+    let set = [OsStr::new("LD_LIBRARY_PATH="), libraries].iter().copied().collect::<OsString>();
+    Some(vec!["/usr/bin/env".into(), set, program, "-E".into(), "LD_LIBRARY_PATH".into()])
 }
 
 /// Starts a server in the background, in a process group of its own; ended when dropped.

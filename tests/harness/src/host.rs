@@ -1,5 +1,6 @@
 //! A private mail host for end-to-end tests.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -76,8 +77,13 @@ impl Host {
 
     /// Starts the host, also again after [`Host::stop`], and waits for its SMTP service.
     pub fn resume(&mut self) {
-        let words = ["sh".into(), self.path("../try-host"), self.path(""), DOMAIN.into()];
-        self.running = Some(self.command(words).start_in_background());
+        self.resume_under(&[]);
+    }
+
+    /// The same, with every process of it run by another program: the words before its own.
+    pub fn resume_under(&mut self, words: &[OsString]) {
+        let script = ["sh".into(), self.path("../try-host"), self.path(""), DOMAIN.into()];
+        self.running = Some(self.command_under(words, script).start_in_background());
         self.listens();
     }
 
@@ -103,8 +109,21 @@ impl Host {
         &self,
         words: impl IntoIterator<Item = W>,
     ) -> Command<'_> {
-        let prefix: &[&str] = if self.account.is_some() { &["setuidgid", "nobody"] } else { &[] };
-        let mut all: Vec<std::ffi::OsString> = prefix.iter().map(Into::into).collect();
+        self.command_under(&[], words)
+    }
+
+    /// The same, run by another program that keeps the caller's account.
+    fn command_under<W: AsRef<std::ffi::OsStr>>(
+        &self,
+        under: &[OsString],
+        words: impl IntoIterator<Item = W>,
+    ) -> Command<'_> {
+        let account: &[&str] = if self.account.is_some() { &["setuidgid", "nobody"] } else { &[] };
+        let account = account.iter().map(|word| {
+            // What runs it need not know where our programs are.
+            self.side.own(word.as_ref()).map_or_else(|| word.into(), PathBuf::into_os_string)
+        });
+        let mut all: Vec<OsString> = under.iter().cloned().chain(account).collect();
         all.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
         self.side.command(all).env("QMAILHOME", self.path("qmail"))
     }

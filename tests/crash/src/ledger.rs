@@ -1,0 +1,239 @@
+//! What has been promised, and whether a disk keeps it.
+
+use std::path::Path;
+
+use queue::path::{Area, MessageId};
+use queue::record::Record;
+
+use crate::images::Image;
+use crate::replay::Promise;
+
+/// How a promise is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A message that was accepted, or reported as delivered, is nowhere: its recipient.
+    Lost(String),
+    /// A file that is read is not what was written: its name.
+    Torn(String),
+    /// A file is in the way of others, or asks for what cannot be done: its name.
+    Stray(String),
+}
+
+#[derive(Debug)]
+struct Message {
+    inode: u64,
+    id: MessageId,
+    contents: Vec<u8>,
+    envelope: Vec<u8>,
+    recipients: Vec<Recipient>,
+}
+
+#[derive(Debug)]
+struct Recipient {
+    address: Vec<u8>,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// To be delivered.
+    Open,
+    /// In a mailbox of this host.
+    Delivered,
+    /// In another message that was accepted: forwarded.
+    Forwarded,
+    /// At another host.
+    Sent,
+    /// To be told to the sender.
+    Failed,
+    /// Told to the sender: another message.
+    Told,
+}
+
+/// Every message that was accepted.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    messages: Vec<Message>,
+    /// The most recipients who would have had a message twice after a power cut.
+    pub repeated: usize,
+}
+
+impl Ledger {
+    /// How many messages there are.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Writes down a promise; `now` is what the running system sees.
+    pub fn note(&mut self, promise: &Promise, now: &Image) {
+        match promise {
+            Promise::Accepted(inode) => self.accept(*inode, now),
+            Promise::Reported { message, recipient, letter, is_local } => {
+                let fate = match (letter, is_local) {
+                    (b'K', true) => Fate::Delivered,
+                    // Of a remote delivery, the text may begin with a letter for each recipient.
+                    (b'K', false) => Fate::Sent,
+                    (b'D', _) => Fate::Failed,
+                    _ => return,
+                };
+                let Some(place) = self.messages.iter().position(|known| known.inode == *message)
+                else {
+                    return;
+                };
+                let head = self.messages[place].head(recipient);
+                let is_forwarded =
+                    self.messages.iter().any(|other| other.contents.ends_with(&head));
+                let fate = match fate {
+                    Fate::Delivered if is_forwarded => Fate::Forwarded,
+                    fate => fate,
+                };
+                let recipients = self.messages[place].recipients.iter_mut();
+                for known in recipients.filter(|known| known.address == *recipient) {
+                    known.fate = fate;
+                }
+            }
+            Promise::Forgotten(_) => {}
+        }
+    }
+
+    fn accept(&mut self, inode: u64, now: &Image) {
+        if self.messages.iter().any(|message| message.inode == inode) {
+            return;
+        }
+        let mut names = now.files().filter(|(_, of, _)| *of == inode);
+        let Some((id, contents)) = names.find_map(|(name, _, bytes)| {
+            let id = MessageId::parse(name.file_name()?.as_encoded_bytes())?;
+            name.starts_with("mess").then(|| (id, bytes.to_vec()))
+        }) else {
+            return; // gone already: delivered before the reply was written
+        };
+        let envelope = now.read(&Area::Todo.of(id)).unwrap_or_default().to_vec();
+        let address = |record: &[u8]| Some(record.strip_prefix(b"T")?.to_vec());
+        let recipients = envelope
+            .split(|&byte| byte == 0)
+            .filter_map(address)
+            .map(|address| Recipient { address, fate: Fate::Open })
+            .collect();
+        // A bounce tells of the failures of the message that it quotes.
+        for told in &mut self.messages {
+            if holds(&contents, &told.contents) {
+                for failed in told.recipients.iter_mut().filter(|one| one.fate == Fate::Failed) {
+                    failed.fate = Fate::Told;
+                }
+            }
+        }
+        self.messages.push(Message { inode, id, contents, envelope, recipients });
+    }
+
+    /// Whether a disk keeps everything that was promised; `now` is what the running system sees.
+    pub fn check(&mut self, image: &Image, now: &Image) -> Result<(), Fault> {
+        let mut repeated = 0;
+        for message in &self.messages {
+            let is_queued = image.read(&Area::Mess.of(message.id)) == Some(&message.contents);
+            for recipient in &message.recipients {
+                let is_due = is_queued && message.is_due(&recipient.address, image);
+                let is_kept = match recipient.fate {
+                    Fate::Open => is_due || message.is_delivered(&recipient.address, image),
+                    Fate::Delivered => message.is_delivered(&recipient.address, image),
+                    Fate::Failed => {
+                        is_due || is_queued && message.is_told(&recipient.address, image)
+                    }
+                    Fate::Forwarded | Fate::Sent | Fate::Told => true,
+                };
+                if !is_kept {
+                    let address = String::from_utf8_lossy(&recipient.address);
+                    return Err(Fault::Lost(format!("{address} ({:?})", recipient.fate)));
+                }
+                repeated += usize::from(is_due && recipient.fate != Fate::Open);
+            }
+        }
+        self.repeated = self.repeated.max(repeated);
+        whole(image, now)?;
+        strays(image)
+    }
+}
+
+impl Message {
+    /// True if the queue is to deliver it to that recipient.
+    fn is_due(&self, address: &[u8], image: &Image) -> bool {
+        if image.read(&Area::Todo.of(self.id)) == Some(&self.envelope) {
+            return true;
+        }
+        let mut record = Vec::new();
+        Record::Recipient(address).write(&mut record);
+        image.read(&Area::Info.of(self.id)).is_some()
+            && [Area::Local, Area::Remote]
+                .into_iter()
+                .any(|area| image.read(&area.of(self.id)).is_some_and(|file| holds(file, &record)))
+    }
+
+    /// What a delivery to that recipient ends with.
+    fn head(&self, address: &[u8]) -> Vec<u8> {
+        [b"Delivered-To: ", address, b"\n", &self.contents].concat()
+    }
+
+    /// True if it is in a mailbox.
+    fn is_delivered(&self, address: &[u8], image: &Image) -> bool {
+        let head = self.head(address);
+        image.files().any(|(name, _, bytes)| {
+            if name.ends_with("Mailbox") {
+                return holds(bytes, &head);
+            }
+            is_new(name) && bytes.ends_with(&head)
+        })
+    }
+
+    /// True if its bounce names that recipient.
+    fn is_told(&self, address: &[u8], image: &Image) -> bool {
+        let head = [b"<", address, b">:\n"].concat();
+        image.read(&Area::Info.of(self.id)).is_some()
+            && image.read(&Area::Bounce.of(self.id)).is_some_and(|bounce| holds(bounce, &head))
+    }
+}
+
+fn is_new(name: &Path) -> bool {
+    name.parent().is_some_and(|parent| parent.ends_with("new"))
+}
+
+/// What is read as a whole is whole: messages of maildirs, envelopes, and senders where there is no
+/// envelope any more.
+fn whole(image: &Image, now: &Image) -> Result<(), Fault> {
+    for (name, inode, bytes) in image.files() {
+        let is_sender = name.starts_with("info")
+            && name.file_name().is_some_and(|id| image.read(&Path::new("todo").join(id)).is_none());
+        let is_read = is_new(name) || name.starts_with("todo") || is_sender;
+        if is_read && now.contents(inode) != bytes {
+            return Err(Fault::Torn(name.display().to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// Nothing asks for a message that is not there.
+fn strays(image: &Image) -> Result<(), Fault> {
+    for id in image.messages() {
+        let files = image.of(id);
+        if files.has(Area::Mess) {
+            continue;
+        }
+        let is_asked = files.has(Area::Local) || files.has(Area::Remote);
+        if files.has(Area::Todo) || files.has(Area::Info) && is_asked {
+            return Err(Fault::Stray(id.to_string()));
+        }
+    }
+    Ok(())
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    let Some(first) = part.first() else { return true };
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| byte == first) {
+        rest = &rest[at..];
+        if rest.starts_with(part) {
+            return true;
+        }
+        rest = &rest[1..];
+    }
+    false
+}

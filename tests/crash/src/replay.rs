@@ -1,0 +1,272 @@
+//! A trace of real programs, done again to the model of a disk.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::model::Model;
+use crate::trace::Call;
+
+/// Something that the programs have told the world, or cannot take back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// A message is accepted: by the end of its qmail-queue, or by the reply of the SMTP server. The
+    /// inode of its file in `mess/`.
+    Accepted(u64),
+    /// A spawner reports on the delivery of a message to a recipient: the report's letter.
+    Reported { message: u64, recipient: Vec<u8>, letter: u8, is_local: bool },
+    /// The last name of a message is about to be removed.
+    Forgotten(u64),
+}
+
+/// What a step of the trace was.
+#[derive(Debug)]
+pub enum Step {
+    /// A promise is being made: the disk is as it is just before.
+    Promise(Promise),
+    /// The disk has changed, or something is durable.
+    Change,
+}
+
+/// Which files count, and where what is traced has got to.
+pub struct Replay<'a> {
+    /// The disk so far.
+    pub disk: Model,
+    /// Directories that count, and the names that they have in the model.
+    roots: &'a [(PathBuf, PathBuf)],
+    /// Syncs that are taken for not done: to see that a test would notice.
+    forgotten: &'a dyn Fn(&Path) -> bool,
+    /// The inode that an open file of that path is: also when the name is gone.
+    opened: HashMap<PathBuf, u64>,
+    programs: HashMap<u32, String>,
+    /// The message that a qmail-queue has made.
+    deposits: HashMap<u32, u64>,
+    /// What a spawner was told last under a number: message and recipient.
+    deliveries: HashMap<(bool, u8), (u64, Vec<u8>)>,
+    /// The moments at which syncs have begun that are not done.
+    syncing: HashMap<u32, u64>,
+    inodes: u64,
+}
+
+impl<'a> Replay<'a> {
+    /// An empty disk.
+    pub fn new(
+        roots: &'a [(PathBuf, PathBuf)],
+        forgotten: &'a dyn Fn(&Path) -> bool,
+    ) -> Replay<'a> {
+        Replay {
+            disk: Model::new(),
+            roots,
+            forgotten,
+            opened: HashMap::new(),
+            programs: HashMap::new(),
+            deposits: HashMap::new(),
+            deliveries: HashMap::new(),
+            syncing: HashMap::new(),
+            inodes: 0,
+        }
+    }
+
+    /// Runs the whole trace; `look` sees the disk after each step that matters.
+    ///
+    /// What a call changes is there when it returns. A sync makes durable what had returned before it
+    /// began, and a promise is made when its call begins.
+    pub fn run<E>(
+        mut self,
+        calls: &[Call],
+        mut look: impl FnMut(&Model, &Step) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut steps: Vec<(usize, bool, &Call)> = calls
+            .iter()
+            .flat_map(|call| [(call.began, false, call), (call.ended, true, call)])
+            .collect();
+        steps.sort_by_key(|(line, is_end, _)| (*line, *is_end));
+        for (_, is_end, call) in steps {
+            if is_end {
+                let before = (self.disk.now(), self.disk.unsettled());
+                self.end(call);
+                if before != (self.disk.now(), self.disk.unsettled()) {
+                    look(&self.disk, &Step::Change)?;
+                }
+            } else {
+                for promise in self.begin(call) {
+                    look(&self.disk, &Step::Promise(promise))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn program(&self, pid: u32) -> &str {
+        self.programs.get(&pid).map_or("", String::as_str)
+    }
+
+    /// The name that a path has in the model, if it counts.
+    fn name(&self, path: &Path) -> Option<PathBuf> {
+        self.roots.iter().find_map(|(root, name)| {
+            let inner = path.strip_prefix(root).ok()?;
+            (!inner.starts_with("lock")).then(|| name.join(inner))
+        })
+    }
+
+    fn file(&self, call: &Call, number: usize) -> Option<u64> {
+        let name = self.name(&call.opened(number)?)?;
+        self.opened.get(&name).copied()
+    }
+
+    fn begin(&mut self, call: &Call) -> Vec<Promise> {
+        match (self.program(call.pid), call.name.as_str()) {
+            (_, "fsync" | "fdatasync") => {
+                self.syncing.insert(call.pid, self.disk.now());
+                Vec::new()
+            }
+            ("qmail-queue", "exit_group") if call.argument(0) == "0" => self
+                .deposits
+                .get(&call.pid)
+                .map(|&message| Promise::Accepted(message))
+                .into_iter()
+                .collect(),
+            ("qmail-smtpd", "write" | "writev") if call.descriptor(0) == Some(1) => {
+                let said = String::from_utf8_lossy(&call.bytes(1)).into_owned();
+                let qp = said.split(" qp ").nth(1).and_then(|qp| qp.trim().parse().ok());
+                let message = qp.and_then(|qp: u32| self.deposits.get(&qp));
+                message.map(|&message| Promise::Accepted(message)).into_iter().collect()
+            }
+            ("qmail-send", "write" | "writev") => {
+                match call.descriptor(0) {
+                    Some(1) => self.command(true, &call.bytes(1)),
+                    Some(3) => self.command(false, &call.bytes(1)),
+                    _ => {}
+                }
+                Vec::new()
+            }
+            ("qmail-lspawn", "write" | "writev") if call.descriptor(0) == Some(1) => {
+                self.reports(true, &call.bytes(1))
+            }
+            ("qmail-rspawn", "write" | "writev") if call.descriptor(0) == Some(1) => {
+                self.reports(false, &call.bytes(1))
+            }
+            (_, "unlinkat") => {
+                let name = self.name(&call.path_at(1)).filter(|name| name.starts_with("mess"));
+                let message = name.and_then(|name| self.disk.inode(&name));
+                message.map(Promise::Forgotten).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Remembers what a spawner is told to deliver.
+    fn command(&mut self, is_local: bool, mut bytes: &[u8]) {
+        while let Some((&number, rest)) = bytes.split_first() {
+            let mut fields = rest.splitn(4, |&byte| byte == 0);
+            let (Some(file), Some(_), Some(recipient)) =
+                (fields.next(), fields.next(), fields.next())
+            else {
+                return;
+            };
+            bytes = fields.next().unwrap_or_default();
+            let name = format!("mess/{}", String::from_utf8_lossy(file));
+            if let Some(message) = self.disk.inode(Path::new(&name)) {
+                self.deliveries.insert((is_local, number), (message, recipient.to_vec()));
+            }
+        }
+    }
+
+    fn reports(&mut self, is_local: bool, mut bytes: &[u8]) -> Vec<Promise> {
+        let mut found = Vec::new();
+        while let [number, letter, rest @ ..] = bytes {
+            let end = rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len());
+            bytes = rest.get(end + 1..).unwrap_or_default();
+            if let Some((message, recipient)) = self.deliveries.get(&(is_local, *number)) {
+                let (message, recipient) = (*message, recipient.clone());
+                found.push(Promise::Reported { message, recipient, letter: *letter, is_local });
+            }
+        }
+        found
+    }
+
+    fn end(&mut self, call: &Call) {
+        if call.result < 0 {
+            return;
+        }
+        match call.name.as_str() {
+            "execve" => {
+                let program = PathBuf::from(String::from_utf8_lossy(&call.bytes(0)).into_owned());
+                let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                self.programs.insert(call.pid, name);
+            }
+            "openat" => self.open(call),
+            "write" | "writev" => {
+                if let Some(inode) = self.file(call, 0) {
+                    let bytes = call.bytes(1);
+                    let written = usize::try_from(call.result).unwrap_or(0).min(bytes.len());
+                    self.disk.written(inode, self.disk.length(inode), &bytes[..written]);
+                }
+            }
+            "pwrite64" => {
+                if let Some(inode) = self.file(call, 0) {
+                    let offset = call.argument(3).parse().expect("an offset");
+                    self.disk.written(inode, offset, &call.bytes(1));
+                }
+            }
+            "ftruncate" => {
+                if let Some(inode) = self.file(call, 0) {
+                    self.disk.shortened(inode, call.argument(1).parse().expect("a length"));
+                }
+            }
+            "linkat" => {
+                if let Some(name) = self.name(&call.path_at(3)) {
+                    let old = self.name(&call.path_at(1)).and_then(|old| self.disk.inode(&old));
+                    let inode = old.expect("a file that is linked has a name");
+                    self.disk.named(&name, inode);
+                    self.opened.insert(name.clone(), inode);
+                    if name.starts_with("mess") {
+                        self.deposits.insert(call.pid, inode);
+                    }
+                }
+            }
+            "unlinkat" => {
+                let name = self.name(&call.path_at(1));
+                if let Some(name) = name.filter(|name| self.disk.inode(name).is_some()) {
+                    self.disk.unnamed(&name);
+                }
+            }
+            "fsync" | "fdatasync" => self.sync(call),
+            "rename" | "renameat" | "renameat2" | "unlink" | "link" | "creat" | "open"
+            | "truncate" | "pwritev" | "copy_file_range" | "sendfile" | "splice"
+            | "io_uring_enter" => {
+                let paths = [call.path_at(0), call.path_at(1)];
+                let is_ours = paths.iter().any(|path| self.name(path).is_some())
+                    || [0, 1, 2].iter().any(|&number| self.file(call, number).is_some());
+                assert!(!is_ours, "the model has no {}: {call:?}", call.name);
+            }
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, call: &Call) {
+        let flags = call.argument(2);
+        let Some(name) = self.name(&call.path_at(1)).filter(|_| flags.contains("O_CREAT")) else {
+            return;
+        };
+        if let Some(inode) = self.disk.inode(&name) {
+            assert!(!flags.contains("O_TRUNC"), "the model has no O_TRUNC: {call:?}");
+            self.opened.insert(name, inode);
+            return;
+        }
+        self.inodes += 1;
+        self.disk.named(&name, self.inodes);
+        self.opened.insert(name, self.inodes);
+    }
+
+    fn sync(&mut self, call: &Call) {
+        let moment = self.syncing.remove(&call.pid).unwrap_or(0);
+        let Some(name) = call.opened(0).and_then(|path| self.name(&path)) else { return };
+        if (self.forgotten)(&name) {
+            return;
+        }
+        match self.opened.get(&name) {
+            Some(&inode) => self.disk.synced(inode, moment),
+            None => self.disk.synced_directory(&name, moment),
+        }
+    }
+}

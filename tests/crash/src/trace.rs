@@ -1,0 +1,195 @@
+//! What strace says about system calls, as values.
+//!
+//! Written by `strace -f -y -s 100000`: each line begins with the process number, descriptors carry
+//! their paths, and strings are whole.
+
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+/// A system call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Who made it.
+    pub pid: u32,
+    /// Its name: `openat`.
+    pub name: String,
+    /// Its arguments, as strace writes them.
+    pub arguments: Vec<String>,
+    /// What it returned; -1 if it failed or never did.
+    pub result: i64,
+    /// The line on which it began.
+    pub began: usize,
+    /// The line on which it returned.
+    pub ended: usize,
+}
+
+/// Reads a trace. What is no call (signals, exits) is passed over.
+#[must_use]
+pub fn parse(trace: &[u8]) -> Vec<Call> {
+    let text = String::from_utf8_lossy(trace);
+    let mut open: HashMap<u32, (usize, String)> = HashMap::new();
+    let mut calls = Vec::new();
+    for (line, text) in text.lines().enumerate() {
+        let Some((pid, rest)) = text.split_once(' ') else { continue };
+        let Ok(pid) = pid.parse() else { continue };
+        let rest = rest.trim_start();
+        if let Some(start) = rest.strip_suffix("<unfinished ...>") {
+            open.insert(pid, (line, start.trim_end().to_owned()));
+        } else if let Some(end) = rest.strip_prefix("<... ") {
+            let Some((began, start)) = open.remove(&pid) else { continue };
+            let Some((_, end)) = end.split_once("resumed>") else { continue };
+            calls.extend(call(pid, began, line, &format!("{start}{end}")));
+        } else {
+            calls.extend(call(pid, line, line, rest));
+        }
+    }
+    // One that never returned may have been an exit.
+    for (pid, (began, start)) in open {
+        calls.extend(call(pid, began, began, &format!("{start}) = ?")));
+    }
+    calls.sort_by_key(|call| call.began);
+    calls
+}
+
+fn call(pid: u32, began: usize, ended: usize, text: &str) -> Option<Call> {
+    let (name, rest) = text.split_once('(')?;
+    let (arguments, result) = rest.rsplit_once(" = ")?;
+    let arguments = arguments.trim_end().strip_suffix(')')?;
+    let digits = result.split(|char: char| char != '-' && !char.is_ascii_digit()).next()?;
+    Some(Call {
+        pid,
+        name: name.to_owned(),
+        arguments: split(arguments),
+        result: digits.parse().unwrap_or(-1),
+        began,
+        ended,
+    })
+}
+
+/// The arguments between the commas that are not inside of anything.
+fn split(arguments: &str) -> Vec<String> {
+    let (mut found, mut start, mut depth) = (Vec::new(), 0, 0_i32);
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (place, char) in arguments.char_indices() {
+        match char {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            _ if is_quoted => {}
+            '[' | '{' | '<' | '(' => depth += 1,
+            ']' | '}' | '>' | ')' => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(arguments[start..place].trim().to_owned());
+                start = place + 1;
+            }
+            _ => {}
+        }
+    }
+    found.push(arguments[start..].trim().to_owned());
+    found
+}
+
+impl Call {
+    /// An argument, or nothing if there are not so many.
+    #[must_use]
+    pub fn argument(&self, number: usize) -> &str {
+        self.arguments.get(number).map_or("", String::as_str)
+    }
+
+    /// The number of a descriptor that is an argument.
+    #[must_use]
+    pub fn descriptor(&self, number: usize) -> Option<i32> {
+        self.argument(number).split('<').next()?.parse().ok()
+    }
+
+    /// The path of a descriptor that is an argument.
+    #[must_use]
+    pub fn opened(&self, number: usize) -> Option<PathBuf> {
+        let (_, path) = self.argument(number).split_once('<')?;
+        let (path, _) = path.rsplit_once('>')?;
+        path.starts_with('/').then(|| PathBuf::from(path))
+    }
+
+    /// The bytes of every string in an argument, one after the other.
+    #[must_use]
+    pub fn bytes(&self, number: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut rest = self.argument(number).as_bytes();
+        let mut is_quoted = false;
+        while let Some((&byte, tail)) = rest.split_first() {
+            rest = tail;
+            match byte {
+                b'"' => is_quoted = !is_quoted,
+                b'\\' if is_quoted => rest = unescape(rest, &mut bytes),
+                _ if is_quoted => bytes.push(byte),
+                _ => {}
+            }
+        }
+        bytes
+    }
+
+    /// The path that an argument is, below the directory that the argument before it is.
+    #[must_use]
+    pub fn path_at(&self, number: usize) -> PathBuf {
+        let name = PathBuf::from(std::ffi::OsString::from_vec(self.bytes(number)));
+        let directory = number.checked_sub(1).and_then(|before| self.opened(before));
+        plain(&directory.unwrap_or_default().join(name))
+    }
+}
+
+/// The path without `.`.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect()
+}
+
+/// Reads what stands behind a backslash; gives what is left.
+fn unescape<'a>(rest: &'a [u8], bytes: &mut Vec<u8>) -> &'a [u8] {
+    let octal = rest.iter().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
+    if octal > 0 {
+        let number =
+            rest[..octal].iter().fold(0_u32, |sum, digit| sum * 8 + u32::from(digit - b'0'));
+        bytes.extend(u8::try_from(number));
+        return &rest[octal..];
+    }
+    let Some((&letter, tail)) = rest.split_first() else { return rest };
+    bytes.push(match letter {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'v' => 11,
+        b'f' => 12,
+        other => other,
+    });
+    tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_has_paths_and_bytes() {
+        let trace = br#"12 openat(5</q>, "pid/./12", O_WRONLY|O_CREAT, 0644) = 4</q/pid/12>
+12 writev(4</q/pid/12>(deleted), [{iov_base="a, \"b\" = \00015\0K\n", iov_len=9}], 1) = 9
+12 --- SIGCHLD {si_signo=SIGCHLD} ---
+"#;
+        let calls = parse(trace);
+        assert_eq!(calls.len(), 2);
+        assert_eq!(calls[0].path_at(1), Path::new("/q/pid/12"));
+        assert_eq!((calls[0].argument(2), calls[0].result), ("O_WRONLY|O_CREAT", 4));
+        assert_eq!(calls[1].opened(0).unwrap(), Path::new("/q/pid/12"));
+        assert_eq!((calls[1].descriptor(0), calls[1].result), (Some(4), 9));
+        assert_eq!(calls[1].bytes(1), b"a, \"b\" = \x0015\0K\n");
+    }
+
+    #[test]
+    fn a_call_that_others_interrupt_is_put_together() {
+        let trace = b"12 fsync(4</q/a> <unfinished ...>\n13 exit_group(0)    = ?\n\
+                      12 <... fsync resumed>)              = 0\n14 fsync(5</q/b> <unfinished ...>\n";
+        let calls = parse(trace);
+        let found: Vec<_> =
+            calls.iter().map(|call| (call.pid, call.result, call.began, call.ended)).collect();
+        assert_eq!(found, [(12, 0, 0, 2), (13, -1, 1, 1), (14, -1, 3, 3)]);
+    }
+}
