@@ -8,6 +8,10 @@ mod hosts;
 mod message;
 #[path = "qmail-remote/peer.rs"]
 mod peer;
+#[path = "qmail-remote/resolution.rs"]
+mod resolution;
+#[path = "qmail-remote/stalls.rs"]
+mod stalls;
 #[path = "qmail-remote/tables.rs"]
 mod tables;
 

@@ -91,12 +91,12 @@ fn resolved(side: &Side, answer: fn(&str, &str) -> Answer, host: &str) -> Run {
     run
 }
 
-fn exchangers(list: &[(u16, &str)]) -> Answer {
+pub(crate) fn exchangers(list: &[(u16, &str)]) -> Answer {
     let record = |(preference, host): &(u16, &str)| Record::Exchanger(*preference, (*host).into());
     Answer::Records(list.iter().map(record).collect())
 }
 
-fn address(text: &str) -> Answer {
+pub(crate) fn address(text: &str) -> Answer {
     Answer::Records(vec![Record::Address(text.parse().expect("an address"))])
 }
 
@@ -207,6 +207,26 @@ fn the_next_host_is_tried_until_the_sender_is_told() {
     let (report, heard) = three([&["220 a\r\n", "250 a\r\n", CLOSE], &taken, &taken]);
     assert_eq!(report, "ZConnected to 127.0.0.81 but connection died. (#4.4.2)\n\0");
     assert_eq!(heard[1..], [Vec::new(), Vec::new()]);
+}
+
+/// Two of the exchangers refuse connections, or are known to be dead; either way the third is tried.
+#[test]
+fn an_exchanger_without_a_server_is_passed_over() {
+    let side = Side::ours();
+    side.control("me", "me.test\n");
+    let now = u32::try_from(unix::clock::wall().seconds).unwrap().to_le_bytes();
+    let dead = [&[127, 0, 0, 82, 3, 0, 0, 0][..], &now, &[0; 1012]].concat();
+    side.host_file("queue/lock/tcpto", dead);
+    let last = Peer::start(&format!("{}:0", TRIED[2]), &[&well(&[])]);
+    let dead = Peer::start(&format!("{}:{}", TRIED[1], last.port()), &[&["554 no\r\n"]]);
+    side.control("smtproutes", &format!("many.test::{}\n", last.port()));
+    let dns = Dns::start(all_three);
+    let words = [&["qmail-remote", "many.test"], &ONE[..]].concat();
+    let run = side.command(words).env("DNSCACHEIP", dns.place()).stdin_file(MESSAGE).run();
+    let report = "r\0r\0K127.0.0.83 accepted message.\nRemote host said: 250 taken\n\0";
+    assert_eq!(String::from_utf8_lossy(&run.stdout), report);
+    assert_eq!(dead.heard(), b"");
+    drop(last.heard());
 }
 
 #[test]
