@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use daemontools::state::End;
 use daemontools::status::Want;
 use daemontools::supervise::world::{
-    self, Cgroup, Family, Helper, LeftBehind, Programs, Record, left_behind,
+    self, Births, Family, Helper, LOOKING, LeftBehind, Programs, Record, Rest, births, left_behind,
 };
 use daemontools::supervise::{Action, Event, Machine, Program as Script, Reach, Time, commands};
 use prog::{Args, Exit, Fatal, OrFatal, Program};
 use unix::fd::{self, Standard};
+use unix::pidfd::Handle;
 use unix::poll::{self, Interest};
 use unix::signal::{self, Signal, Signals};
 use unix::{Pid, clock, fifo, process};
@@ -38,7 +39,7 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Want::Up,
         Err(error) => return Err(Fatal::because(("unable to stat ", &dir, "/down"), error)),
     };
-    let _lock = world::lock().or_fatal(("unable to acquire ", &dir, "/supervise/lock"))?;
+    let lock = world::lock().or_fatal(("unable to acquire ", &dir, "/supervise/lock"))?;
 
     let path = Path::new("supervise/control");
     let read = ("unable to read ", &dir, "/supervise/control");
@@ -52,7 +53,7 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
     fifo::make(path, 0o600).or_fatal(read)?;
 
     let _ = process::take_in_orphans(); // where the kernel cannot do that, `+` reaches less
-    let mut world = World::new(&dir, origin, signals, control);
+    let mut world = World::new(&dir, origin, signals, control, Births::new(lock));
     let mut machine = world.machine(want);
     world.handle(&mut machine, Event::Time);
     world.record.tell(&machine);
@@ -93,6 +94,7 @@ struct World {
     control: File,
     programs: Programs,
     record: Record,
+    births: Births,
     /// Where the service writes when it is ready.
     notification: Option<File>,
     /// A service that was started by another supervise.
@@ -100,14 +102,12 @@ struct World {
     check: Option<Pid>,
     /// Runs of `notify`.
     notifiers: Vec<Pid>,
-    /// Where the service is, if it is to leave nothing behind.
-    cgroup: Option<Cgroup>,
-    /// Tells when the cgroup has become empty, as long as that is waited for.
-    emptiness: Option<File>,
+    /// What is ended after `run`, if the service is to leave nothing behind.
+    rest: Rest,
 }
 
 impl World {
-    fn new(dir: &Path, origin: Instant, signals: Signals, control: File) -> World {
+    fn new(dir: &Path, origin: Instant, signals: Signals, control: File, births: Births) -> World {
         World {
             dir: dir.to_owned(),
             origin,
@@ -115,21 +115,21 @@ impl World {
             control,
             programs: Programs::new(SUPERVISE, dir),
             record: Record::open(SUPERVISE, dir),
+            births,
             notification: None,
             left_behind: None,
             check: None,
             notifiers: Vec::new(),
-            cgroup: None,
-            emptiness: None,
+            rest: Rest::default(),
         }
     }
 
     /// The machine of a service that does not run, or that runs although its supervise was killed.
     fn machine(&mut self, want: Want) -> Machine {
         let state = self.record.state();
-        self.left_behind = left_behind(self.record.status());
+        self.left_behind = left_behind(self.record.status(), births, Handle::open);
         if self.left_behind.is_some() {
-            self.choose_cgroup();
+            self.rest.look();
         }
         match &self.left_behind {
             Some(LeftBehind { status, .. }) => {
@@ -164,15 +164,7 @@ impl World {
                         }
                     }
                     Action::Launch(program) => {
-                        if program == Script::Run {
-                            self.choose_cgroup();
-                            // An earlier supervise may have left something in it.
-                            let _ = self.cgroup.as_ref().is_some_and(Cgroup::kill);
-                        }
-                        let cgroup = self.cgroup.as_ref().filter(|_| program == Script::Run);
-                        let (event, notification) = self.programs.launch(program, cgroup);
-                        self.notification = notification;
-                        events.push_back(event);
+                        events.push_back(self.launch(program));
                     }
                     Action::Leave => return true,
                     Action::Notify(program, pid, end) => {
@@ -185,6 +177,20 @@ impl World {
             }
         }
         false
+    }
+
+    fn launch(&mut self, program: Script) -> Event {
+        if program == Script::Run {
+            self.rest.prepare();
+        }
+        let cgroup = self.rest.cgroup().filter(|_| program == Script::Run);
+        let before = clock::since_boot();
+        let (event, notification) = self.programs.launch(program, cgroup);
+        if let (Script::Run, Event::Started(pid, _)) = (program, event) {
+            self.births.note(pid, before);
+        }
+        self.notification = notification;
+        event
     }
 
     fn complain(&self, end: Option<End>, pause: Duration) {
@@ -216,15 +222,8 @@ impl World {
     /// Everything that the service has started.
     fn family(&self, machine: &Machine) -> Family<'_> {
         let roots = [Some(process::id()), self.left_behind.as_ref().and(pid(machine))];
-        Family {
-            roots: roots.into_iter().flatten().collect(),
-            spared: self.notifiers.iter().copied().chain(self.check).collect(),
-            cgroup: self.cgroup.as_ref(),
-        }
-    }
-
-    fn choose_cgroup(&mut self) {
-        self.cgroup = world::leaves_nothing().then(Cgroup::of_service).flatten();
+        let spared = self.notifiers.iter().copied().chain(self.check);
+        self.rest.family(roots.into_iter().flatten().collect(), spared.collect())
     }
 
     /// Tells what `run` has left behind to end, if it is to leave nothing.
@@ -232,7 +231,7 @@ impl World {
         if !world::leaves_nothing() {
             return Event::Cleared;
         }
-        self.emptiness = self.cgroup.as_ref().and_then(|cgroup| cgroup.events().ok());
+        self.rest.watch();
         if self.is_clear(machine) {
             return Event::Cleared;
         }
@@ -243,13 +242,10 @@ impl World {
 
     /// Whether nothing is left of what the service has started.
     fn is_clear(&mut self, machine: &Machine) -> bool {
-        if let Some(events) = &mut self.emptiness {
-            let _ = events.rewind().and_then(|()| events.read(&mut [0; 64])); // to be told of the next change
-        }
+        self.rest.listen();
         let is_clear = self.family(machine).members().is_empty();
         if is_clear {
-            self.emptiness = None;
-            self.cgroup.iter().for_each(Cgroup::remove);
+            self.rest.end();
         }
         is_clear
     }
@@ -267,11 +263,14 @@ impl World {
     /// service's end: a logger ends as soon as svscan has sent its wish and closed the pipe.
     fn wait(&mut self, machine: &Machine) -> Vec<Event> {
         let limit = machine.deadline().map(|at| at.saturating_sub(self.origin.elapsed()));
+        let handle = self.left_behind.as_ref().and_then(LeftBehind::handle);
+        let is_unseen = self.left_behind.is_some() && handle.is_none();
+        let limit = [limit, is_unseen.then_some(LOOKING)].into_iter().flatten().min();
         let mut interests =
             vec![Interest::readable(&self.signals), Interest::readable(&self.control)];
         interests.extend(self.notification.as_ref().map(Interest::readable));
-        interests.extend(self.left_behind.as_ref().map(|left| Interest::readable(&left.handle)));
-        interests.extend(self.emptiness.as_ref().map(Interest::urgent));
+        interests.extend(handle.map(Interest::readable));
+        interests.extend(self.rest.emptiness().map(Interest::urgent));
         if let Err(error) = poll::wait(&mut interests, limit) {
             SUPERVISE.warning(("unable to wait for ", &self.dir), error);
             clock::sleep(Duration::from_secs(1)); // out of memory: not for long, it is to be hoped
@@ -279,7 +278,8 @@ impl World {
         let mut ready = interests.iter().map(Interest::is_ready);
         let (signaled, commanded) = (ready.next() == Some(true), ready.next() == Some(true));
         let notified = self.notification.is_some() && ready.next() == Some(true);
-        let ended = self.left_behind.is_some() && ready.next() == Some(true);
+        let ended = handle.is_some() && ready.next() == Some(true)
+            || is_unseen && self.left_behind.as_ref().is_some_and(LeftBehind::is_over);
         let emptied = ready.next() == Some(true);
 
         let mut events = Vec::new();

@@ -4,10 +4,12 @@ mod cgroup;
 mod files;
 mod programs;
 mod reach;
+mod rest;
 mod takeover;
 
 pub use cgroup::Cgroup;
 pub use files::{Record, lock};
-pub use programs::{Helper, Programs, leaves_nothing, means};
+pub use programs::{Helper, Programs, means};
 pub use reach::Family;
-pub use takeover::{LeftBehind, how, left_behind};
+pub use rest::{Rest, leaves_nothing};
+pub use takeover::{Births, LOOKING, LeftBehind, births, how, left_behind};

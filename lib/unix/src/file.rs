@@ -28,6 +28,14 @@ pub fn open_terminal(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK).open(path)
 }
 
+/// Opens `path` for writing in place, created with mode 0600 (less the umask) if it is not there; a fifo
+/// that nobody reads is not waited for.
+pub fn open_write(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK);
+    options.truncate(false).open(path)
+}
+
 /// Whether this process may execute `path`: no directory, and there.
 #[must_use]
 pub fn is_executable(path: &Path) -> bool {

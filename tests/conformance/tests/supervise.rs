@@ -4,6 +4,8 @@
 mod commands;
 #[path = "supervise/hostile.rs"]
 mod hostile;
+#[path = "supervise/mixed.rs"]
+mod mixed;
 #[path = "supervise/ready.rs"]
 mod ready;
 #[path = "supervise/rest.rs"]

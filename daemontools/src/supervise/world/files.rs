@@ -91,16 +91,16 @@ pub fn lock() -> io::Result<File> {
     let is_missing = |opened: &io::Result<File>| {
         opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     };
-    let mut opened = file::open_append(path);
+    let mut opened = file::open_write(path);
     if is_missing(&opened) {
         let _ = make_private(dir); // the next opening says what is wrong
-        opened = file::open_append(path);
+        opened = file::open_write(path);
     }
     if is_missing(&opened)
         && let Ok(target) = fs::read_link(dir)
     {
         let _ = make_private(&target); // as above
-        opened = file::open_append(path);
+        opened = file::open_write(path);
     }
     let file = opened?;
     file::try_lock(&file)?;

@@ -29,12 +29,6 @@ pub struct Programs {
 /// How long what `run` has left behind may take to end, if nobody says otherwise.
 const REST: Duration = Duration::from_secs(5);
 
-/// Whether the service in the working directory is to leave nothing behind.
-#[must_use]
-pub fn leaves_nothing() -> bool {
-    Path::new("kill-rest").exists()
-}
-
 /// A program beside the service that is not waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Helper {

@@ -72,3 +72,38 @@ fn a_number_that_belongs_to_another_process_is_not_taken_over() {
     assert_eq!(supervise.stderr(), b"");
     side.keep(supervise);
 }
+
+#[test]
+fn a_clock_that_was_set_back_does_not_hide_it() {
+    let side = Side::ours();
+    let pid = orphan(&side, TALKER);
+    holds(&side, "sv/log", "up\n");
+    // An hour ahead: what the clock told then.
+    let mut status = side.read("sv/supervise/status");
+    let seconds = u64::from_be_bytes(status[..8].try_into().unwrap()) + 3600;
+    status[..8].copy_from_slice(&seconds.to_be_bytes());
+    side.write("sv/supervise/status", status);
+    let mut next = supervise(&side, "sv");
+    next.hears("supervise: info: taking over sv, which was left running\n");
+    // Nobody is up for a negative time.
+    let said = side.run(["svstat", "sv"]).stdout;
+    let expected = format!("sv: up (pid {pid}) 0 seconds\n");
+    assert_eq!(String::from_utf8(said).unwrap(), expected);
+    svc(&side, "-dx", "sv");
+    assert_eq!((next.ends(), side.read("sv/log")), (0, b"up\nTERM\n".to_vec()));
+}
+
+#[test]
+fn a_service_of_another_boot_is_not_taken_over() {
+    let side = Side::ours();
+    let pid = orphan(&side, SLEEPER);
+    let note = String::from_utf8(side.read("sv/supervise/lock")).unwrap();
+    let (number, rest) = note.split_once(' ').unwrap();
+    assert_eq!(number.parse(), Ok(pid));
+    let (at, _) = rest.split_once(' ').unwrap();
+    side.write("sv/supervise/lock", format!("{pid} {at} another-boot\n"));
+    let mut next = supervise(&side, "sv");
+    assert_ne!(comes_up(&side, "sv", pid), pid);
+    svc(&side, "-dx", "sv");
+    assert_eq!((next.ends(), next.stderr()), (0, Vec::new()));
+}

@@ -1,0 +1,73 @@
+//! Programs of both houses on the same service.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use harness::{Background, Run, Side};
+
+use crate::services::{
+    SLEEPER, TALKER, comes_up, holds, is_supervised, service, shows, status, supervise, svc,
+};
+
+/// A supervise of one side, on a service that the other finds too.
+fn shared() -> Option<[(Side, Side, Background); 2]> {
+    let originals = [Side::debian(), Side::debian()];
+    let [Some(first), Some(second)] = originals else {
+        harness::skipped("the originals ($DAISYCHAIN_ORIGINALS)");
+        return None;
+    };
+    Some([(Side::ours(), first), (second, Side::ours())].map(|(one, other)| {
+        service(&one, "sv", TALKER);
+        symlink(one.path().join("sv"), other.path().join("sv")).unwrap();
+        let supervise = supervise(&one, "sv");
+        holds(&one, "sv/log", "up\n");
+        (one, other, supervise)
+    }))
+}
+
+#[test]
+fn each_commands_and_reads_the_supervise_of_the_other() {
+    for (one, other, mut supervise) in shared().into_iter().flatten() {
+        is_supervised(&other, "sv");
+        let pid = comes_up(&one, "sv", 0);
+        shows(&other, "sv", "sv: up (pid PID) S seconds\n");
+        svc(&other, "-p", "sv");
+        shows(&other, "sv", "sv: up (pid PID) S seconds, paused\n");
+        svc(&other, "-c", "sv");
+        shows(&other, "sv", "sv: up (pid PID) S seconds\n");
+        svc(&other, "-t", "sv");
+        assert_ne!(comes_up(&other, "sv", pid), pid);
+        svc(&other, "-d", "sv");
+        shows(&other, "sv", "sv: down S seconds, normally up\n");
+        svc(&other, "-x", "sv");
+        assert_eq!(supervise.ends(), 0);
+        assert_eq!(other.run(["svok", "sv"]).exit, 100);
+        assert_eq!(status(&other, "sv"), (0, 0, b'd'));
+    }
+}
+
+#[test]
+fn each_respects_the_lock_of_the_other() {
+    for (one, other, supervise) in shared().into_iter().flatten() {
+        let pid = comes_up(&one, "sv", 0);
+        let Run { exit, stderr, .. } = other.run(["supervise", "sv"]);
+        let said = "supervise: fatal: unable to acquire sv/supervise/lock: temporary failure\n";
+        assert_eq!((exit, String::from_utf8(stderr).unwrap().as_str()), (111, said));
+        assert_eq!(status(&other, "sv").0, pid);
+        one.keep(supervise);
+    }
+}
+
+#[test]
+fn each_goes_on_where_the_other_has_left() {
+    for (one, other, mut first) in shared().into_iter().flatten() {
+        svc(&one, "-dx", "sv");
+        assert_eq!(first.ends(), 0);
+        fs::remove_file(one.path().join("sv/run")).unwrap();
+        service(&one, "sv", SLEEPER);
+        let mut second = supervise(&other, "sv");
+        comes_up(&other, "sv", 0);
+        svc(&one, "-dx", "sv");
+        assert_eq!(second.ends(), 0);
+    }
+}
