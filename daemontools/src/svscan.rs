@@ -7,6 +7,7 @@
 
 pub mod directory;
 mod service;
+pub mod strangers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -166,6 +167,18 @@ impl Machine {
             Some(service) if service.log.is_some() => Known::WithLog,
             Some(_) => Known::WithoutLog,
         }
+    }
+
+    /// Whether a process is one of its supervises.
+    #[must_use]
+    pub fn has(&self, pid: u32) -> bool {
+        self.pids.contains_key(&pid)
+    }
+
+    /// Whether everything is to end.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping
     }
 
     /// When to tell that time has passed.

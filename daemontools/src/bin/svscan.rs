@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use daemontools::svscan::directory::{self, Complaints};
+use daemontools::svscan::strangers::{self, Strangers};
 use daemontools::svscan::{Action, Event, Key, LIMIT, Machine, Role};
 use prog::{Args, Chain, Exit, Fatal, OrFatal, Program};
 use unix::errno::{self, Errno};
@@ -38,9 +39,7 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
         std::env::set_current_dir(&dir).or_fatal(("unable to chdir to ", &dir))?;
     }
     let program = args.rest();
-    if !program.is_empty() {
-        speak_to(program)?;
-    }
+    let listener = if program.is_empty() { None } else { Some(speak_to(program)?) };
     let signals = catch_signals().or_fatal("unable to catch signals")?;
     let mut world = World {
         origin: Instant::now(),
@@ -50,6 +49,8 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
         complaints: Complaints::default(),
         pipes: HashMap::new(),
         raised: None,
+        listener,
+        strangers: Strangers::are_ours().then(Strangers::default),
     };
     let mut machine = Machine::new(limit, Duration::ZERO);
     let mut events = vec![Event::Time];
@@ -65,13 +66,14 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
 
 /// Starts `program` with a pipe as its standard input, and puts the other end of it behind the standard
 /// output and error of this process and of all services.
-fn speak_to(program: Vec<OsString>) -> Result<(), Fatal> {
+fn speak_to(program: Vec<OsString>) -> Result<Pid, Fatal> {
     let (read, write) = fd::pipe().or_fatal("unable to create pipe")?;
     let mut chain = Chain::new(program);
     chain.descriptor(0, read);
-    chain.spawn()?;
+    let listener = chain.spawn()?.pid;
     fd::redirect(Standard::Output, &write).or_fatal("unable to set up descriptors")?;
-    fd::redirect(Standard::Error, &write).or_fatal("unable to set up descriptors")
+    fd::redirect(Standard::Error, &write).or_fatal("unable to set up descriptors")?;
+    Ok(listener)
 }
 
 fn catch_signals() -> io::Result<Signals> {
@@ -100,6 +102,10 @@ struct World {
     pipes: HashMap<Key, (OwnedFd, OwnedFd)>,
     /// The limit of open files that this process was started with, once it has been raised here.
     raised: Option<(u64, u64)>,
+    /// The program that hears errors.
+    listener: Option<Pid>,
+    /// What is left to this process, if that is process 1.
+    strangers: Option<Strangers>,
 }
 
 impl World {
@@ -111,7 +117,10 @@ impl World {
                 match action {
                     Action::Close(key) => drop(self.pipes.remove(&key)),
                     Action::Join(key, name, pid) => self.join(key, &name, pid),
-                    Action::Leave => return true,
+                    Action::Leave => {
+                        self.wait_for_strangers(machine);
+                        return true;
+                    }
                     Action::Lost(name, role) => {
                         SVSCAN.warning(("supervise ", &name, suffix(role), " does not end"), ());
                     }
@@ -237,6 +246,27 @@ impl World {
         limit::set(Resource::RLIMIT_NOFILE, hard, hard).is_ok()
     }
 
+    /// Tells what services have left to process 1 to end; gives how many there are.
+    fn end_strangers(&mut self, machine: &Machine) -> usize {
+        let Some(strangers) = &mut self.strangers else { return 0 };
+        let is_supervise = |pid: Pid| u32::try_from(pid.as_raw()).is_ok_and(|pid| machine.has(pid));
+        strangers.end(|pid| Some(pid) == self.listener || is_supervise(pid))
+    }
+
+    /// Gives them some time: they are killed when process 1 leaves.
+    fn wait_for_strangers(&mut self, machine: &Machine) {
+        let deadline = Instant::now() + strangers::LIMIT;
+        while self.end_strangers(machine) > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let ended = poll::wait(&mut [Interest::readable(&self.signals)], Some(left));
+            if left.is_zero() || ended.is_err() {
+                return;
+            }
+            self.signals.drain();
+            while let Ok(Some(_)) = process::reap() {}
+        }
+    }
+
     /// Waits until something happens. Changes of the directory come first: who removes a service and
     /// then tells its supervise to exit does not want it back.
     fn wait(&mut self, machine: &Machine) -> Vec<Event> {
@@ -265,6 +295,9 @@ impl World {
             } else {
                 events.push(Event::Stop);
             }
+        }
+        if machine.is_stopping() {
+            self.end_strangers(machine); // one may keep a log's pipe open
         }
         events.push(Event::Time);
         events

@@ -1,5 +1,7 @@
 //! svscan as process 1 of a container.
 
+use std::time::{Duration, Instant};
+
 use harness::{Background, Side};
 use unix::Pid;
 use unix::signal::{self, Signal};
@@ -17,6 +19,12 @@ fn contained(side: &Side) -> Option<Background> {
     Some(side.command(words).start_in_background())
 }
 
+/// Tells the svscan of a container something.
+fn tell(unshare: &Background, signal: Signal) {
+    let svscan = i32::try_from(child(unshare.pid())).unwrap();
+    signal::send(Pid::from_raw(svscan), signal).unwrap();
+}
+
 /// The only child of a process.
 fn child(parent: u32) -> u32 {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
@@ -32,8 +40,53 @@ fn orphans_are_reaped_and_term_ends_everything() {
     let Some(mut unshare) = contained(&side) else { return };
     holds(&side, "services/sv/log/said", "reaped\n");
     assert_ne!(comes_up(&side, "services/sv", 0), 0);
-    let svscan = i32::try_from(child(unshare.pid())).unwrap();
-    signal::send(Pid::from_raw(svscan), Signal::SIGTERM).unwrap();
+    tell(&unshare, Signal::SIGTERM);
     assert_eq!((unshare.ends(), unshare.stderr()), (0, Vec::new()));
     assert_eq!(side.read("services/sv/log/said"), b"reaped\nthe last words\n");
+}
+
+/// Forks a daemon away that writes to the log, and says its last words when it gets TERM.
+const LEAVER: &str = "\
+setsid sh -c 'trap \"kill \\$!; echo the daemon ends; exit\" TERM; sleep 600 & echo daemon; wait' &
+trap 'echo the service ends; exit' TERM
+echo service
+while :; do sleep 0.01; done
+";
+
+#[test]
+fn what_a_service_has_left_behind_ends_too_and_is_heard() {
+    for end in [Signal::SIGTERM, Signal::SIGINT] {
+        let side = Side::ours();
+        service(&side, "services/sv", LEAVER);
+        service(&side, "services/sv/log", "exec cat > said\n");
+        let Some(mut unshare) = contained(&side) else { return };
+        let said = "services/sv/log/said";
+        for word in ["daemon\n", "service\n"] {
+            holds(&side, said, word);
+        }
+        tell(&unshare, end);
+        let before = Instant::now();
+        assert_eq!((unshare.ends(), unshare.stderr()), (0, Vec::new()));
+        // At the end of the pipe, not at the end of patience.
+        assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
+        let text = String::from_utf8(side.read(said)).unwrap();
+        assert!(text.ends_with("the service ends\nthe daemon ends\n"), "{text}");
+    }
+}
+
+#[test]
+fn what_ignores_term_holds_the_container_up_no_longer_than_was_said() {
+    let side = Side::ours();
+    let stubborn = "trap '' TERM; echo up >> heard; while :; do sleep 600; done\n";
+    service(&side, "services/a", stubborn);
+    service(&side, "services/b", &format!("(setsid sh -c \"{}\") &\nsleep 600\n", stubborn.trim()));
+    let Some(mut unshare) = contained(&side) else { return };
+    for name in ["a", "b"] {
+        holds(&side, &format!("services/{name}/heard"), "up\n");
+    }
+    let before = Instant::now();
+    tell(&unshare, Signal::SIGTERM);
+    assert_eq!((unshare.ends(), unshare.stderr()), (0, Vec::new()));
+    // Six seconds for services, two for what they have left behind.
+    assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
 }
