@@ -8,6 +8,8 @@ mod hostile;
 mod idle;
 #[path = "svscan/log.rs"]
 mod log;
+#[path = "svscan/many.rs"]
+mod many;
 #[path = "svscan/process_one.rs"]
 mod process_one;
 #[path = "svscan/stop.rs"]

@@ -5,9 +5,7 @@ use std::os::unix::fs::symlink;
 
 use harness::{Background, Run, Side};
 
-use crate::services::{
-    SLEEPER, TALKER, comes_up, holds, is_supervised, service, shows, status, supervise, svc,
-};
+use crate::services::{SLEEPER, TALKER, comes_up, holds, service, status, supervise, svc};
 
 /// A supervise of one side, on a service that the other finds too.
 fn shared() -> Option<[(Side, Side, Background); 2]> {
@@ -23,27 +21,6 @@ fn shared() -> Option<[(Side, Side, Background); 2]> {
         holds(&one, "sv/log", "up\n");
         (one, other, supervise)
     }))
-}
-
-#[test]
-fn each_commands_and_reads_the_supervise_of_the_other() {
-    for (one, other, mut supervise) in shared().into_iter().flatten() {
-        is_supervised(&other, "sv");
-        let pid = comes_up(&one, "sv", 0);
-        shows(&other, "sv", "sv: up (pid PID) S seconds\n");
-        svc(&other, "-p", "sv");
-        shows(&other, "sv", "sv: up (pid PID) S seconds, paused\n");
-        svc(&other, "-c", "sv");
-        shows(&other, "sv", "sv: up (pid PID) S seconds\n");
-        svc(&other, "-t", "sv");
-        assert_ne!(comes_up(&other, "sv", pid), pid);
-        svc(&other, "-d", "sv");
-        shows(&other, "sv", "sv: down S seconds, normally up\n");
-        svc(&other, "-x", "sv");
-        assert_eq!(supervise.ends(), 0);
-        assert_eq!(other.run(["svok", "sv"]).exit, 100);
-        assert_eq!(status(&other, "sv"), (0, 0, b'd'));
-    }
 }
 
 #[test]

@@ -170,26 +170,3 @@ fn a_renamed_service_stays_one() {
     assert_eq!(svscan.stderr(), b"");
     side.keep(svscan);
 }
-
-#[test]
-fn three_hundred_services_start_and_stop() {
-    let side = harness::Side::ours();
-    for number in 0..300 {
-        service(&side, &format!("services/{number}"), "exec sleep 600\n");
-    }
-    for number in 0..30 {
-        service(&side, &format!("services/{number}/log"), "exec cat > /dev/null\n");
-    }
-    // Pipes for thirty logs do not fit into what this leaves.
-    let start = "ulimit -Sn 40; exec svscan services";
-    let mut svscan = side.command(["sh", "-c", start]).start_in_background();
-    for number in 0..300 {
-        comes_up(&side, &format!("services/{number}"), 0);
-    }
-    for number in 0..30 {
-        comes_up(&side, &format!("services/{number}/log"), 0);
-    }
-    assert_eq!(svscan.stderr(), b"");
-    svscan.signal(unix::signal::Signal::SIGTERM);
-    assert_eq!(svscan.ends(), 0);
-}
