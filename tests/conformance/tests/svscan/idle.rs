@@ -1,6 +1,7 @@
 //! Nothing wakes those that have nothing to do.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use harness::{Side, until};
 
@@ -56,4 +57,33 @@ fn an_idle_svscan_and_its_supervises_wait_for_news_alone() {
     assert!(is_quiet());
     assert_eq!(after, before);
     side.keep(svscan);
+}
+
+#[test]
+fn where_the_kernel_tells_too_little_it_is_looked_for_changes() {
+    // Nothing at all; less than there are services.
+    for limit in ["max_inotify_instances 0", "max_inotify_watches 2"] {
+        let side = Side::ours();
+        let (file, number) = limit.split_once(' ').unwrap();
+        let unshare = ["unshare", "--user", "--map-root-user", "sh", "-c"];
+        let set = format!("echo {number} > /proc/sys/user/{file}");
+        if side.run([&unshare[..], &[&set]].concat()).exit != 0 {
+            return harness::skipped_for("user namespaces (unshare)");
+        }
+        for name in ["services/a", "services/b", "later"] {
+            service(&side, name, SLEEPER);
+        }
+        let start = format!("{set}; exec svscan services");
+        let svscan = side.command([&unshare[..], &[&start]].concat()).start_in_background();
+        for name in ["services/a", "services/b"] {
+            comes_up(&side, name, 0);
+        }
+        symlink("../later", side.path().join("services/later")).unwrap();
+        comes_up(&side, "later", 0);
+        service(&side, "new/a", "exec cat > said\n");
+        fs::rename(side.path().join("new/a"), side.path().join("services/a/log")).unwrap();
+        comes_up(&side, "services/a/log", 0);
+        assert_eq!(svscan.stderr(), b"");
+        side.keep(svscan);
+    }
 }
