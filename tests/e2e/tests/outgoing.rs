@@ -1,9 +1,11 @@
 //! Mail for other hosts: routes, deferrals, bounces, dead hosts.
 
-use std::io::{BufRead, BufReader};
+mod mta;
+
 use std::net::TcpStream;
 
-use harness::{ADDRESS, Background, Host, Peer, Turn, client, free_port, until};
+use harness::{ADDRESS, Host, Peer, Turn, client, free_port, until};
+use mta::Mta;
 
 fn refusing(line: &str) -> Turn {
     match line.split(' ').next() {
@@ -113,34 +115,12 @@ fn a_host_that_refuses_connections_is_tried_later() {
     host.logs("qmail", sorry);
 }
 
-/// A real Postfix on a loopback port, which delivers to a mailbox of its own.
-fn postfix(host: &Host) -> Option<(Background, u16, std::path::PathBuf)> {
-    if !unix::Uid::current().is_root() {
-        harness::skipped_for("a Postfix needs root to start");
-        return None;
-    }
-    client("postfix", [])?;
-    let port = free_port();
-    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("postfix");
-    let folder = host.side().path().join("postfix");
-    let clients = std::env::var_os("DAISYCHAIN_CLIENTS").unwrap_or_else(|| "/".into());
-    let mut command = std::process::Command::new(script);
-    command.arg(&folder).arg(port.to_string()).arg(clients);
-    let server = harness::start(command);
-    let greets = || {
-        let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).is_ok() && line.starts_with("220 ")
-    };
-    assert!(until(greets), "Postfix does not greet: {}", server.stderr().escape_ascii());
-    Some((server, port, folder.join("mailbox")))
-}
-
 #[test]
 fn postfix_takes_mail() {
     let host = Host::start();
-    let Some((_server, port, mailbox)) = postfix(&host) else { return };
-    routed(&host, port);
+    let Some(postfix) = Mta::postfix(&host, &[]) else { return };
+    let mailbox = postfix.folder.join("mailbox");
+    routed(&host, postfix.port);
     assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
     host.logs("qmail", "success: 127.0.0.1_accepted_message.");
     let text = || std::fs::read_to_string(&mailbox).unwrap_or_default();
