@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::background::Background;
+use crate::ground;
 use crate::side::fetched;
 use crate::{skipped, skipped_for};
 
@@ -20,6 +21,7 @@ pub fn client<'a>(name: &str, args: impl IntoIterator<Item = &'a str>) -> Option
         skipped(name);
         return None;
     };
+    ground::clear();
     let mut command = Command::new(program);
     command.args(args);
     if unpacked.is_some() {

@@ -38,6 +38,7 @@ mod clients;
 mod command;
 mod dns;
 mod files;
+mod ground;
 mod host;
 mod peer;
 mod side;

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::account;
 use crate::background::{self, Background};
 use crate::command::{Command, Run};
+use crate::ground;
 
 /// Whose programs a side runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,7 @@ impl Side {
     }
 
     fn new(which: Which, programs: PathBuf, home: Option<PathBuf>) -> Side {
+        ground::clear();
         let directory = tempfile::Builder::new().prefix("case-").tempdir().expect("a directory");
         // Programs that drop root must be able to enter it.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
