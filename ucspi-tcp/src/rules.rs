@@ -9,23 +9,13 @@ mod compile;
 mod lookup;
 mod networks;
 
+use wire::gather::Gather;
 use wire::text;
 
 pub use address::Address;
 pub use compile::compile;
 pub use lookup::{Match, Peer, find, find_in};
 pub use networks::Lengths;
-
-/// One rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule<'a> {
-    /// Whom it is about.
-    pub address: Address<'a>,
-    /// Refuses rather than allows.
-    pub deny: bool,
-    /// Names and values of variables, in order; no zero byte in any of them.
-    pub variables: Vec<(&'a [u8], &'a [u8])>,
-}
 
 /// What is wrong with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,66 +26,61 @@ pub enum Wrong {
     NeverMatches,
 }
 
-/// The rule in `line`, which may end in a newline.
+/// Reads the rule in `line`, which may end in a newline: gives whom it is about, and puts the data of
+/// its records into `data`, in place of what is there.
 ///
 /// `None` for a line without one: empty, blank, or a comment, which begins with `#`. Blanks at the
 /// end do not count. The colon that ends the address is the first that `allow` or `deny` follows,
 /// so that IPv6 addresses need no brackets.
-pub fn parse(line: &[u8]) -> Result<Option<Rule<'_>>, Wrong> {
+pub fn parse<'a>(line: &'a [u8], data: &mut Gather) -> Result<Option<Address<'a>>, Wrong> {
     let line = text::trim_end(line);
     if matches!(text::trim_start(line), [] | [b'#', ..]) {
         return Ok(None);
     }
-    let (address, deny, rest) = split(line).ok_or(Wrong::Malformed)?;
-    let variables = variables(rest).ok_or(Wrong::Malformed)?;
-    if line.contains(&0) {
+    let (address, deny, entries) = split(line).ok_or(Wrong::Malformed)?;
+    data.clear();
+    if deny {
+        data.push_array(b"D\0");
+    }
+    push_variables(data, entries).ok_or(Wrong::Malformed)?;
+    if text::find(line, 0).is_some() {
         return Err(Wrong::Malformed);
     }
-    Ok(Some(Rule { address: Address::parse(address)?, deny, variables }))
+    Address::parse(address).map(Some)
 }
 
 /// Address, whether it is denied, and what follows the instruction.
 fn split(line: &[u8]) -> Option<(&[u8], bool, &[u8])> {
-    line.iter().enumerate().filter(|&(_, &byte)| byte == b':').find_map(|(at, _)| {
-        let (address, rest) = line.split_at_checked(at)?;
-        let instruction = rest.strip_prefix(b":")?;
-        if let Some(rest) = instruction.strip_prefix(b"allow") {
+    let mut from = 0;
+    loop {
+        let colon = from + text::find(line.get(from..)?, b':')?;
+        let (address, instruction) = line.split_at_checked(colon)?;
+        if let Some(rest) = instruction.strip_prefix(b":allow") {
             return Some((address, false, rest));
         }
-        instruction.strip_prefix(b"deny").map(|rest| (address, true, rest))
-    })
+        if let Some(rest) = instruction.strip_prefix(b":deny") {
+            return Some((address, true, rest));
+        }
+        from = colon + 1;
+    }
 }
 
-/// The entries `,NAME=QvalueQ`, where Q is any byte; nothing else may stand there.
-fn variables(mut rest: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
-    let mut found = Vec::new();
-    while !rest.is_empty() {
-        let (name, quoted) = text::split_once(rest.strip_prefix(b",")?, b'=')?;
+/// Appends the items of entries `,NAME=QvalueQ`, where Q is any byte; `None` if anything else stands
+/// there.
+fn push_variables(data: &mut Gather, mut entries: &[u8]) -> Option<()> {
+    while !entries.is_empty() {
+        let entry = entries.strip_prefix(b",")?;
+        let equals = text::find(entry, b'=').filter(|&at| at > 0)?;
+        let (name, quoted) = entry.split_at_checked(equals + 1)?;
         let (quote, quoted) = quoted.split_first()?;
-        let (value, after) = text::split_once(quoted, *quote)?;
-        if name.is_empty() {
-            return None;
-        }
-        found.push((name, value));
-        rest = after;
+        let (value, rest) = text::split_once(quoted, *quote)?;
+        data.push_array(b"+");
+        data.push(name);
+        data.push(value);
+        data.push_array(b"\0");
+        entries = rest;
     }
-    Some(found)
-}
-
-impl Rule<'_> {
-    /// Appends the data of the rule's records.
-    pub fn push_data(&self, out: &mut Vec<u8>) {
-        if self.deny {
-            out.extend_from_slice(b"D\0");
-        }
-        for (name, value) in &self.variables {
-            out.push(b'+');
-            out.extend_from_slice(name);
-            out.push(b'=');
-            out.extend_from_slice(value);
-            out.push(0);
-        }
-    }
+    Some(())
 }
 
 /// One item of a record's data.
@@ -127,13 +112,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn data(line: &str) -> String {
-        let mut out = Vec::new();
-        parse(line.as_bytes()).unwrap().unwrap().push_data(&mut out);
-        String::from_utf8(out).unwrap()
+        let mut out = Gather::default();
+        parse(line.as_bytes(), &mut out).unwrap().unwrap();
+        String::from_utf8(out.text().to_vec()).unwrap()
     }
 
     fn wrong(line: &str) -> Wrong {
-        parse(line.as_bytes()).unwrap_err()
+        parse(line.as_bytes(), &mut Gather::default()).unwrap_err()
     }
 
     #[test]
@@ -149,7 +134,7 @@ mod tests {
     #[test]
     fn a_line_without_a_rule_is_skipped() {
         for line in ["", "\n", " \t\n", "# 1.2.3.4:deny\n", "#", "  # indented: too\n"] {
-            assert_eq!(parse(line.as_bytes()), Ok(None), "{line}");
+            assert_eq!(parse(line.as_bytes(), &mut Gather::default()), Ok(None), "{line}");
         }
     }
 
@@ -186,7 +171,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_line_is_safe(line: Vec<u8>) {
-            let _ = parse(&line);
+            let _ = parse(&line, &mut Gather::default());
             let _ = items(&line).count();
         }
 
@@ -199,9 +184,9 @@ mod tests {
             for (name, value) in &entries {
                 line.extend([",", name, "=\"", value, "\""]);
             }
-            let mut out = Vec::new();
-            parse(line.as_bytes()).unwrap().unwrap().push_data(&mut out);
-            let mut read = items(&out);
+            let mut out = Gather::default();
+            parse(line.as_bytes(), &mut out).unwrap().unwrap();
+            let mut read = items(out.text());
             if deny {
                 prop_assert_eq!(read.next(), Some(Item::Deny));
             }

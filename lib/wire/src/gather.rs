@@ -19,15 +19,26 @@ impl Gather {
     }
 
     /// Appends a piece.
+    #[inline]
     pub fn push(&mut self, piece: &[u8]) {
-        let end = self.length + piece.len();
-        if end > self.bytes.len() {
-            self.bytes.resize(end.next_power_of_two(), 0);
+        let room = self.bytes.get_mut(self.length..);
+        match room.and_then(|room| room.get_mut(..piece.len())) {
+            Some(room) => {
+                copy(room, piece);
+                self.length += piece.len();
+            }
+            None => self.grow(piece),
         }
-        if let Some(room) = self.bytes.get_mut(self.length..end) {
-            copy(room, piece);
-        }
-        self.length = end;
+    }
+
+    /// Appends a piece for which there is no room. (Apart, so that `push` needs no registers for it.)
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, piece: &[u8]) {
+        self.bytes.truncate(self.length);
+        self.bytes.extend_from_slice(piece);
+        self.length = self.bytes.len();
+        self.bytes.resize(self.length.next_power_of_two(), 0);
     }
 
     /// Appends a piece of a length that is known when compiling.
@@ -64,6 +75,10 @@ impl Gather {
 /// known when compiling, which overlap. (A loop over pieces would be compiled into the library's copy.)
 fn copy(to: &mut [u8], from: &[u8]) {
     let is_done = match from.len() {
+        0 => true,
+        1 => by::<1>(to, from),
+        2..=3 => by::<2>(to, from),
+        4..=7 => by::<4>(to, from),
         8..=16 => by::<8>(to, from),
         17..=32 => by::<16>(to, from),
         33..=64 => by::<32>(to, from),

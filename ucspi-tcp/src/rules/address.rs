@@ -1,5 +1,6 @@
 //! Addresses of rules, and the keys of their records.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use wire::ip::{self, Network};
@@ -11,7 +12,7 @@ use super::Wrong;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address<'a> {
     /// One key: an address, a prefix that ends in `.` or `:`, `=HOST`, `INFO@…`, or nothing.
-    Key(Vec<u8>),
+    Key(Cow<'a, [u8]>),
     /// A network that is no prefix of the text of its addresses.
     Network(Network),
     /// A key for each number from the first to the last: `before`, the number, `after`.
@@ -25,7 +26,9 @@ impl<'a> Address<'a> {
     /// host names in lower case. What no connection can have is [`Wrong::NeverMatches`].
     pub fn parse(address: &'a [u8]) -> Result<Address<'a>, Wrong> {
         match address {
-            [] => Ok(Address::Key(Vec::new())),
+            [] => Ok(Address::Key(Cow::Borrowed(b""))),
+            // Most rules are about one address.
+            _ if ip::parse_v4(address).is_some() => Ok(Address::Key(Cow::Borrowed(address))),
             [b'=', host @ ..] => key(host_key(host, b"")),
             _ if address.contains(&b'@') => key(info_key(address)),
             _ if address.contains(&b'/') => network(address),
@@ -63,7 +66,7 @@ pub(super) fn network_key(network: Network) -> Vec<u8> {
 }
 
 fn key<'a>(key: Option<Vec<u8>>) -> Result<Address<'a>, Wrong> {
-    key.map(Address::Key).ok_or(Wrong::NeverMatches)
+    key.map(|key| Address::Key(Cow::Owned(key))).ok_or(Wrong::NeverMatches)
 }
 
 /// `before`, `=` and a host name, or a suffix of one that begins with a dot, in lower case.
@@ -152,10 +155,10 @@ fn network<'a>(text: &[u8]) -> Result<Address<'a>, Wrong> {
         IpAddr::V6(_) => return Ok(Address::Network(network)),
     };
     Ok(match network.bits() {
-        8 => Address::Key(format!("{a}.").into()),
-        16 => Address::Key(format!("{a}.{b}.").into()),
-        24 => Address::Key(format!("{a}.{b}.{c}.").into()),
-        32 => Address::Key(ip::text(network.address())),
+        8 => Address::Key(Cow::Owned(format!("{a}.").into())),
+        16 => Address::Key(Cow::Owned(format!("{a}.{b}.").into())),
+        24 => Address::Key(Cow::Owned(format!("{a}.{b}.{c}.").into())),
+        32 => Address::Key(Cow::Owned(ip::text(network.address()))),
         _ => Address::Network(network),
     })
 }

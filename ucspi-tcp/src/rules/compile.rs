@@ -4,54 +4,78 @@ use std::io::{self, BufRead};
 use std::path::Path;
 
 use lookup::cdb::Writer;
+use memchr::memchr;
 use prog::{Fatal, OrFatal};
+use wire::gather::Gather;
 use wire::text;
 
-use super::{Address, Lengths, Rule, Wrong, parse};
+use super::{Address, Lengths, Wrong, parse};
 
 /// Compiles the rules of `input` into `aside`, which then becomes `path`. After a failure `path` is
 /// what it was, and there is no `aside`.
 pub fn compile(mut input: impl BufRead, path: &Path, aside: &Path) -> Result<(), Fatal> {
     let writer = Writer::create(aside).or_fatal(("unable to create ", aside))?;
-    let mut compiler = Compiler { writer, aside, lengths: Lengths::default(), data: Vec::new() };
-    let mut line = Vec::new();
-    for number in 1_u64.. {
-        line.clear();
-        if input.read_until(b'\n', &mut line).or_fatal("unable to read input")? == 0 {
+    let (lengths, data) = (Lengths::default(), Gather::default());
+    let mut compiler = Compiler { writer, aside, number: 0, lengths, data };
+    // The beginning of a line of which the end has not been read.
+    let mut begun = Vec::new();
+    loop {
+        let mut block = match input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read.or_fatal("unable to read input")?,
+        };
+        if block.is_empty() {
             break;
         }
-        let shown = || text::trim_end(&line);
-        match parse(&line) {
-            Ok(Some(rule)) => compiler.add(&rule)?,
-            Ok(None) => {}
-            Err(Wrong::Malformed) => {
-                return Err(Fatal::hard(("unable to parse this line: ", shown())));
+        let length = block.len();
+        while let Some(end) = memchr(b'\n', block)
+            && let Some((line, rest)) = block.split_at_checked(end + 1)
+        {
+            if begun.is_empty() {
+                compiler.add(line)?;
+            } else {
+                begun.extend_from_slice(line);
+                compiler.add(&begun)?;
+                begun.clear();
             }
-            Err(Wrong::NeverMatches) => {
-                return Err(Fatal::hard(("line ", number, " can never match: ", shown())));
-            }
+            block = rest;
         }
+        begun.extend_from_slice(block);
+        input.consume(length);
     }
+    compiler.add(&begun)?;
     compiler.finish(path)
 }
 
 struct Compiler<'a> {
     writer: Writer,
     aside: &'a Path,
+    /// Lines so far.
+    number: u64,
     lengths: Lengths,
     /// The data of one rule; kept for its memory.
-    data: Vec<u8>,
+    data: Gather,
 }
 
 impl Compiler<'_> {
-    fn add(&mut self, rule: &Rule<'_>) -> Result<(), Fatal> {
-        if let Address::Network(network) = rule.address {
+    fn add(&mut self, line: &[u8]) -> Result<(), Fatal> {
+        self.number += 1;
+        let shown = || text::trim_end(line);
+        let address = match parse(line, &mut self.data) {
+            Ok(Some(address)) => address,
+            Ok(None) => return Ok(()),
+            Err(Wrong::Malformed) => {
+                return Err(Fatal::hard(("unable to parse this line: ", shown())));
+            }
+            Err(Wrong::NeverMatches) => {
+                return Err(Fatal::hard(("line ", self.number, " can never match: ", shown())));
+            }
+        };
+        if let Address::Network(network) = address {
             self.lengths.add(network);
         }
-        self.data.clear();
-        rule.push_data(&mut self.data);
-        let (writer, data) = (&mut self.writer, &self.data);
-        let added: io::Result<()> = rule.address.keys(|key| writer.add(key, data));
+        let (writer, data) = (&mut self.writer, self.data.text());
+        let added: io::Result<()> = address.keys(|key| writer.add(key, data));
         added.or_fatal(("unable to write to ", self.aside))
     }
 
