@@ -2,6 +2,7 @@
 
 pub mod cyclog;
 pub mod envdir;
+pub mod envini;
 pub mod exit;
 pub mod filter;
 pub mod limits;

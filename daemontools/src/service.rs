@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use prog::{Exit, Fatal};
 use unix::dir::{self, Dir};
 use unix::errno::{self, Errno};
 use unix::fifo;
@@ -38,6 +39,20 @@ impl Trouble {
             Trouble::File(OPEN_OK, error) => errno::of(error) == Errno::ENOENT,
             Trouble::NotRunning => true,
             Trouble::File(..) | Trouble::NoDirectory(_) | Trouble::NoWayBack(_) => false,
+        }
+    }
+
+    /// The end of a program that was asked about the service in `dir` alone.
+    #[must_use]
+    pub fn fatal(self, dir: &Path) -> Fatal {
+        match self {
+            Trouble::File(attempt, error) => {
+                let (verb, file) = attempt.split_once(' ').unwrap_or((attempt, ""));
+                Fatal::because(("unable to ", verb, " ", dir, "/", file), error)
+            }
+            Trouble::NoDirectory(error) => Fatal::because(("unable to chdir to ", dir), error),
+            Trouble::NoWayBack(error) => Fatal::because("unable to set directory", error),
+            Trouble::NotRunning => Fatal::silent(Exit::HARD),
         }
     }
 }

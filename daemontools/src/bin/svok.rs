@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use daemontools::service::{self, Trouble};
+use daemontools::service;
 use prog::{Args, Exit, Fatal, Program};
 
 const SVOK: Program = Program::new("svok", "dir");
@@ -13,16 +13,9 @@ fn main() -> ExitCode {
 
 fn run(mut args: Args) -> Result<Exit, Fatal> {
     let dir = args.path()?;
-    let Err(trouble) = service::ok(&dir) else { return Ok(Exit::OK) };
-    if trouble.is_unsupervised() {
-        return Ok(Exit::HARD); // silently: it is the answer
-    }
-    match trouble {
-        Trouble::File(_, error) => {
-            Err(Fatal::because(("unable to open ", &dir, "/supervise/ok"), error))
-        }
-        Trouble::NoDirectory(error) => Err(Fatal::because(("unable to chdir to ", &dir), error)),
-        Trouble::NoWayBack(error) => Err(Fatal::because("unable to set directory", error)),
-        Trouble::NotRunning => Ok(Exit::HARD),
+    match service::ok(&dir) {
+        Ok(()) => Ok(Exit::OK),
+        Err(trouble) if trouble.is_unsupervised() => Ok(Exit::HARD), // silently: it is the answer
+        Err(trouble) => Err(trouble.fatal(&dir)),
     }
 }
