@@ -1,12 +1,14 @@
 //! The suites of others for ucspi-tcp, run against our programs: `rts.tests`, which comes with the
 //! original, and the suite in Python that comes with Debian's package. `tests/run` fetches both.
 
-use std::collections::BTreeMap;
+mod suites;
+
 use std::fs;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
 use harness::{Answer, Dns, Record, Side, client, fetched, skipped};
+use suites::{Different, cases, installed, wrong};
 
 /// The source of ucspi-tcp, as Debian has it, and what its suite in Python needs.
 fn sources() -> Option<PathBuf> {
@@ -16,21 +18,6 @@ fn sources() -> Option<PathBuf> {
     }
     skipped("the source of ucspi-tcp ($DAISYCHAIN_SOURCES)");
     None
-}
-
-/// Our programs and scripts in one folder, as they are installed.
-fn installed(side: &Side) -> PathBuf {
-    let bin = side.path().join("bin");
-    fs::create_dir(&bin).unwrap();
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ucspi-tcp/scripts");
-    for folder in [side.programs().to_owned(), scripts.canonicalize().unwrap()] {
-        for entry in fs::read_dir(folder).unwrap().flatten() {
-            if entry.path().is_file() && !bin.join(entry.file_name()).exists() {
-                symlink(entry.path(), bin.join(entry.file_name())).unwrap();
-            }
-        }
-    }
-    bin
 }
 
 /// A world in which 127.0.0.1 is `localhost`, as the suites take for granted.
@@ -45,12 +32,6 @@ fn world(name: &str, kind: &str) -> Answer {
     }
 }
 
-/// What comes of each case of `rts.tests`, by its title.
-fn cases(text: &str) -> BTreeMap<&str, &str> {
-    let cases = text.split("--- ").filter(|case| !case.is_empty());
-    cases.map(|case| case.split_once('\n').expect("a title on a line of its own")).collect()
-}
-
 const CLIENT_USAGE: &str = "tcpclient: usage: tcpclient [ -46hHrRdDqQv ] [ -i localip ] \
     [ -p localport ] [ -T timeoutconn ] [ -l localname ] [ -t timeoutinfo ] [ -I interface ] \
     host port program\n100\n";
@@ -60,8 +41,8 @@ const SERVER_USAGE: &str = "tcpserver: usage: tcpserver [ -461UXpPhHrRoOdDqQv ] 
     lifetime ] [ -i idle ] [ -G grace ] [ -s fd ] [ -a balancers ] [ -w timeout ] host \
     port program\n100\n";
 
-/// The cases of `rts.tests` that are to come out otherwise: title, what is ours, and why.
-const DIFFERENT: [(&str, &str, &str); 6] = [
+/// The cases of `rts.tests` that are to come out otherwise.
+const DIFFERENT: [Different; 6] = [
     (
         "tcpclient prints usage message without enough arguments",
         CLIENT_USAGE,
@@ -135,7 +116,7 @@ fn the_suite_of_the_original_passes() {
 fn differences(source: &Path) -> Vec<String> {
     let side = Side::ours();
     let dns = Dns::start(world);
-    let bin = installed(&side);
+    let bin = installed(&side, "ucspi-tcp");
     // It is about who is not root.
     let is_root = unix::Uid::current().is_root();
     if is_root {
@@ -156,21 +137,9 @@ fn differences(source: &Path) -> Vec<String> {
     let expected = fs::read_to_string(source.join("rts.exp")).unwrap();
     let (ours, expected) = (cases(&ours), cases(&expected));
     assert!(expected.len() > 60, "the suite has its cases");
-    let different: BTreeMap<&str, &str> =
-        DIFFERENT.iter().map(|&(title, ours, _)| (title, ours)).collect();
-    let mut wrong = Vec::new();
-    for (title, expected) in expected {
-        let wanted = different.get(title).copied().unwrap_or(expected);
-        let found = ours.get(title).copied().unwrap_or_default();
-        let is_same = match title {
-            LOG => in_any_order(found) == in_any_order(wanted),
-            _ => found == wanted,
-        };
-        if !is_same {
-            wrong.push(format!("--- {title}\nexpected:\n{wanted}found:\n{found}"));
-        }
-    }
-    wrong
+    wrong(&ours, &expected, &DIFFERENT, |title, found, wanted| {
+        title == LOG && in_any_order(found) == in_any_order(wanted)
+    })
 }
 
 /// Runs Debian's suite in Python for one family. As root also `tcpcat` is tested, which that suite does
@@ -183,7 +152,7 @@ fn python(family: &str) {
     }
     let side = Side::ours();
     let dns = Dns::start(world);
-    let bin = installed(&side);
+    let bin = installed(&side, "ucspi-tcp");
     let over = format!("mount -t overlay overlay -o lowerdir={}:/usr/bin /usr/bin", bin.display());
     let is_over = side.run(["unshare", "--mount", "sh", "-c", &over]).exit == 0;
     let folder = if is_over { Path::new("/usr/bin") } else { &bin };
