@@ -29,7 +29,7 @@ const LOCAL_ONLY: &str =
     "SMTP clients may send messages to what locals and virtualdomains make local.";
 
 /// Every control file but the database, in the order of the original's report.
-const FILES: [(&str, Kind); 29] = [
+const FILES: [(&str, Kind); 30] = [
     ("badmailfrom", Lines("Any MAIL FROM is allowed.", "", " not accepted in MAIL FROM.")),
     ("bouncefrom", Word(Is("MAILER-DAEMON"), "Bounce user name is ")),
     ("bouncehost", Word(Me, "Bounce host name is ")),
@@ -41,6 +41,7 @@ const FILES: [(&str, Kind); 29] = [
     ("doublebouncehost", Word(Me, "2B recipient host: ")),
     ("doublebounceto", Word(Is("postmaster"), "2B recipient user: ")),
     ("envnoathost", Word(Me, "Presumed domain name is ")),
+    ("extraqueue", Lines("Messages have no more recipients.", "Each message goes to ", " too.")),
     ("helohost", Word(Me, "SMTP client HELO host name is ")),
     ("idhost", Word(Me, "Message-ID host name is ")),
     ("localiphost", Word(Me, "Local IP address becomes ")),

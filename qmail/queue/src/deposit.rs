@@ -23,6 +23,8 @@ pub enum Refusal {
     Write = 53,
     /// The message or its envelope could not be read, or the envelope has no end.
     Read = 54,
+    /// control/extraqueue could not be read.
+    Control = 55,
     /// The home of the host cannot be reached.
     Home = 61,
     /// The queue's directory cannot be reached.

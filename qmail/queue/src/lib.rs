@@ -4,6 +4,7 @@
 
 pub mod deposit;
 pub mod disk;
+pub mod extra;
 pub mod home;
 pub mod path;
 pub mod record;

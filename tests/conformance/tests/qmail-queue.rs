@@ -256,3 +256,18 @@ fn files_are_readable_by_the_group_at_most() {
     };
     assert_eq!((mode("mess"), mode("todo")), (0o644, 0o644));
 }
+
+/// The original has to be built for that.
+#[test]
+fn every_message_may_have_more_recipients() {
+    let side = Side::ours();
+    side.control("extraqueue", "# copies\nlog\n");
+    let run = in_queue(&side, b"x\n", b"Fa@b\0Tc@d\0\0", RUN);
+    assert_eq!(run.exit, 0);
+    let todo = String::from_utf8_lossy(&side.read("todo")).into_owned();
+    assert!(todo.ends_with("\0Fa@b\0Tlog\0Tc@d\0"), "{todo:?}");
+
+    let side = Side::ours();
+    side.control("extraqueue/x", "");
+    assert_eq!(in_queue(&side, b"x\n", b"Fa@b\0Tc@d\0\0", RUN).exit, 55);
+}

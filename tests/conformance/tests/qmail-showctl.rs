@@ -3,13 +3,16 @@
 use harness::{Case, Side, recorded};
 
 /// What the original does not know of.
-const MORE: &str = "\\nmaxrecipients: (Default.) SMTP recipient limit is 10000 a message.\\n";
+const MORE: [&str; 2] = [
+    "\\nmaxrecipients: (Default.) SMTP recipient limit is 10000 a message.\\n",
+    "\\nextraqueue: (Default.) Messages have no more recipients.\\n",
+];
 
 /// Without the lines about the build, in which the two hosts differ.
 fn show(name: &str, files: &[(&str, &str)]) -> Case {
     let report = |text: &str| {
         let report = text.split_once("\\n\\n").map_or("", |(_, report)| report);
-        report.replace(MORE, "")
+        MORE.iter().fold(report.to_owned(), |report, more| report.replace(more, ""))
     };
     let case = recorded("qmail-showctl", name, |side| {
         for (file, contents) in files {
@@ -146,8 +149,13 @@ fn the_build_is_told_first() {
 
 #[test]
 fn our_own_files_are_known() {
-    let (_, text) = ours(&[("maxrecipients", "7\n"), ("defaultdelivery", "./Maildir/\n")]);
+    let (_, text) = ours(&[
+        ("maxrecipients", "7\n"),
+        ("extraqueue", "log\n"),
+        ("defaultdelivery", "./Maildir/\n"),
+    ]);
     assert!(text.contains("\nmaxrecipients: SMTP recipient limit is 7 a message.\n"), "{text}");
+    assert!(text.contains("\nextraqueue: \nEach message goes to log too.\n"), "{text}");
     assert!(!text.contains("no idea"), "{text}");
 }
 

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use prog::{Args, Exit, Program};
 use queue::deposit::{Origin, Refusal, Stamp, deposit};
 use queue::disk::{Queue, Unreachable};
+use queue::extra::Extra;
 use queue::home::{Account, Home};
 use queue::trigger;
 use unix::dir::Dir;
@@ -34,6 +35,7 @@ fn run(_: Args) -> Result<Exit, Refusal> {
         Unreachable::Home(_) => Refusal::Home,
         Unreachable::Queue(_) => Refusal::Queue,
     })?;
+    let extra = Extra::read(&home).map_err(|_| Refusal::Control)?;
     let uid = Uid::current();
     if home.private && uid.is_root() {
         become_owner(queue.dir()).map_err(|_| Refusal::Internal)?;
@@ -48,7 +50,7 @@ fn run(_: Args) -> Result<Exit, Refusal> {
     signal::alarm(DAY);
 
     // The envelope is read from descriptor 1, whatever that is called elsewhere.
-    deposit(&mut queue, &stamp, &mut fd::stdin(), &mut fd::stdout())?;
+    deposit(&mut queue, &stamp, &mut fd::stdin(), &mut extra.with(fd::stdout()))?;
     trigger::pull(queue.dir());
     Ok(Exit::OK)
 }
