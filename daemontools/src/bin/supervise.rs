@@ -17,7 +17,7 @@ use prog::{Args, Exit, Fatal, OrFatal, Program};
 use unix::fd::{self, Standard};
 use unix::pidfd::Handle;
 use unix::poll::{self, Interest};
-use unix::signal::{self, Signal, Signals};
+use unix::signal::{self, Posted, Signal};
 use unix::{Pid, clock, fifo, process};
 
 const SUPERVISE: Program = Program::new("supervise", "dir");
@@ -75,14 +75,13 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
 /// Signals that a supervise takes as a wish to end.
 const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
-fn catch_signals() -> io::Result<Signals> {
+fn catch_signals() -> io::Result<Posted> {
     signal::ignore(Signal::SIGPIPE)?; // nobody may be left to read a warning
     let mut caught = vec![Signal::SIGCHLD, Signal::SIGUSR1, Signal::SIGUSR2];
     // Who started us with nohup wants us to stay.
     caught.extend(ENDING.iter().filter(|&&s| s != Signal::SIGHUP || !signal::is_ignored(s)));
-    let signals = Signals::catch(&caught)?;
     signal::unblock_all()?;
-    Ok(signals)
+    Posted::catch(&caught)
 }
 
 /// What the machine acts upon.
@@ -90,7 +89,7 @@ struct World {
     /// The service's name as it was given, for messages.
     dir: PathBuf,
     origin: Instant,
-    signals: Signals,
+    signals: Posted,
     control: File,
     programs: Programs,
     record: Record,
@@ -107,7 +106,7 @@ struct World {
 }
 
 impl World {
-    fn new(dir: &Path, origin: Instant, signals: Signals, control: File, births: Births) -> World {
+    fn new(dir: &Path, origin: Instant, signals: Posted, control: File, births: Births) -> World {
         World {
             dir: dir.to_owned(),
             origin,

@@ -20,7 +20,7 @@ use unix::image::Step;
 use unix::limit::{self, Resource};
 use unix::poll::{self, Interest};
 use unix::process::{self, SpawnError};
-use unix::signal::{self, Signal, Signals};
+use unix::signal::{self, Posted, Signal};
 use unix::watch::{self, News, Watch};
 use unix::{Pid, clock, fifo};
 
@@ -76,22 +76,21 @@ fn speak_to(program: Vec<OsString>) -> Result<Pid, Fatal> {
     Ok(listener)
 }
 
-fn catch_signals() -> io::Result<Signals> {
+fn catch_signals() -> io::Result<Posted> {
     signal::ignore(Signal::SIGPIPE)?; // nobody may be left to read a warning
     let mut caught = vec![Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM];
     // Who started us with nohup wants us to stay.
     if !signal::is_ignored(Signal::SIGHUP) {
         caught.push(Signal::SIGHUP);
     }
-    let signals = Signals::catch(&caught)?;
     signal::unblock_all()?;
-    Ok(signals)
+    Posted::catch(&caught)
 }
 
 /// What the machine acts upon.
 struct World {
     origin: Instant,
-    signals: Signals,
+    signals: Posted,
     /// `None` where the kernel cannot tell of changes.
     watch: Option<Watch>,
     /// It cannot tell of all.
@@ -262,7 +261,7 @@ impl World {
             if left.is_zero() || ended.is_err() {
                 return;
             }
-            self.signals.drain();
+            let _ = self.signals.drain(); // whichever it was, the dead are reaped now
             while let Ok(Some(_)) = process::reap() {}
         }
     }
