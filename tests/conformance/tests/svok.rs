@@ -2,7 +2,7 @@
 
 mod services;
 
-use harness::case;
+use harness::{Side, case};
 use services::{SLEEPER, service, supervise, supervised, svc};
 
 #[test]
@@ -59,4 +59,22 @@ fn an_ok_that_cannot_be_opened_is_111() {
         side.run(["svok", "sv"])
     })
     .same();
+}
+
+#[test]
+fn the_original_is_understood_and_understands_ours() {
+    let (ours, Some(original)) = (Side::ours(), Side::debian()) else {
+        harness::skipped("the originals ($DAISYCHAIN_ORIGINALS)");
+        return;
+    };
+    for (watched, watcher) in [(&ours, &original), (&original, &ours)] {
+        service(watched, "sv", SLEEPER);
+        let path = watched.path().join("sv").into_os_string().into_string().unwrap();
+        assert_eq!(watcher.run(["svok", &path]).exit, 100);
+        let mut supervise = supervise(watched, "sv");
+        assert_eq!(watcher.run(["svok", &path]).exit, 0);
+        svc(watcher, "-dx", &path);
+        assert_eq!(supervise.ends(), 0);
+        assert_eq!(watcher.run(["svok", &path]).exit, 100);
+    }
 }
