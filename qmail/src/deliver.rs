@@ -138,7 +138,7 @@ impl<'a> Work<'a> {
         Ok(Verdict::of_exit(code))
     }
 
-    fn forward(&mut self, addresses: Vec<&[u8]>) -> Result<u32, Fatal> {
+    fn forward(&mut self, addresses: Vec<&[u8]>) -> Result<u64, Fatal> {
         let new_sender = self.new_sender()?;
         let line = self.delivery.delivered_to();
         let started = Submission::start(&Home::find());

@@ -11,7 +11,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// Hands `$DTLINE` and `message` to the queue, for `recipients`, with the value of the variable `sender`
 /// as sender; gives the process id of the queue program.
-pub fn send(sender: &str, recipients: &[&[u8]], message: &mut impl Read) -> Result<u32, Fatal> {
+pub fn send(sender: &str, recipients: &[&[u8]], message: &mut impl Read) -> Result<u64, Fatal> {
     let set = |name: &str| env::get(name).ok_or_else(|| Fatal::hard((name, " not set")));
     let (from, line) = (set(sender)?, set("DTLINE")?);
     let mut submission = Submission::start(&Home::find()).or_fatal("unable to fork")?;

@@ -52,8 +52,8 @@ impl Outcome for Refusal {
 /// Who hands the message over, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
-    /// The process that queues it.
-    pub pid: u32,
+    /// What it is called in logs: the process that queues it, see [`crate::series::number`].
+    pub number: u64,
     /// The user who started that.
     pub uid: u32,
     /// What is known about that user.
@@ -81,7 +81,7 @@ impl Stamp {
     pub fn received(&self) -> Vec<u8> {
         let mut line = Vec::with_capacity(96);
         line.extend_from_slice(b"Received: (qmail ");
-        decimal::push(&mut line, self.pid.into());
+        decimal::push(&mut line, self.number);
         match self.origin {
             Origin::Alias => line.extend_from_slice(b" invoked by alias"),
             Origin::Bounce => line.extend_from_slice(b" invoked for bounce"),
@@ -146,7 +146,7 @@ pub fn deposit<D: Disk>(
 
 /// S1 → S2: an empty file in `mess/`, named by its own inode number.
 fn create<D: Disk>(disk: &mut D, stamp: &Stamp) -> Result<(MessageId, D::File), Refusal> {
-    let scratch = |attempt| Name::scratch(stamp.pid, stamp.time, attempt);
+    let scratch = |attempt| Name::scratch(stamp.number, stamp.time, attempt);
     let (name, file) = (1..=ATTEMPTS)
         .find_map(|attempt| Some((scratch(attempt), disk.create(&scratch(attempt)).ok()?)))
         .ok_or(Refusal::Pid)?;
@@ -206,7 +206,7 @@ fn write_envelope<D: Disk>(
 ) -> Result<(), Refusal> {
     let mut head = Vec::with_capacity(32);
     Record::Uid(stamp.uid.into()).write(&mut head);
-    Record::Pid(stamp.pid.into()).write(&mut head);
+    Record::Pid(stamp.number).write(&mut head);
     let mut filled = put(buffer, &head);
     let mut parser = Envelope::default();
     while !parser.is_complete() {

@@ -8,6 +8,7 @@ pub mod extra;
 pub mod home;
 pub mod path;
 pub mod record;
+pub mod series;
 pub mod state;
 pub mod sweep;
 pub mod trigger;

@@ -123,10 +123,10 @@ impl Name {
         Name { bytes, length }
     }
 
-    /// A name in `pid/` that no other process uses: `pid/PID.SECONDS.ATTEMPT`.
+    /// A name in `pid/` that no other message uses: `pid/NUMBER.SECONDS.ATTEMPT`.
     #[must_use]
-    pub fn scratch(pid: u32, seconds: i64, attempt: u32) -> Name {
-        Name::new(format_args!("pid/{pid}.{seconds}.{attempt}"))
+    pub fn scratch(number: u64, seconds: i64, attempt: u32) -> Name {
+        Name::new(format_args!("pid/{number}.{seconds}.{attempt}"))
     }
 
     /// The name as bytes.
@@ -199,8 +199,8 @@ mod tests {
 
     #[test]
     fn the_longest_scratch_name_fits() {
-        let name = Name::scratch(u32::MAX, i64::MIN, 9).to_string();
-        assert_eq!(name, "pid/4294967295.-9223372036854775808.9");
+        let name = Name::scratch(u64::MAX, i64::MIN, 9).to_string();
+        assert_eq!(name, "pid/18446744073709551615.-9223372036854775808.9");
     }
 
     #[test]

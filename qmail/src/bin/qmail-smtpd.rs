@@ -19,7 +19,7 @@ use qmail::smtp::log::Log;
 use qmail::smtp::session::{
     Envelope, Policy, Session, Settings, Step, Trouble, push_result, replies,
 };
-use qmail::submit::Submission;
+use qmail::submit::{Idle, Submission};
 use queue::home::Home;
 use unix::fd::{self, Standard};
 use unix::signal::{self, Signal};
@@ -104,6 +104,8 @@ struct Server<'a> {
     session: Session,
     site: Site<'a>,
     bare_cr: BareCr,
+    /// The queue program that has taken the last message, if it takes more.
+    queue: Option<Idle>,
 }
 
 impl<'a> Server<'a> {
@@ -126,7 +128,7 @@ impl<'a> Server<'a> {
         let site = Site { log, badmailfrom, rcpthosts, addresses: None };
         let keep = env::get("ALLOW_BARECR").is_some();
         let bare_cr = if keep { BareCr::Keep } else { BareCr::Refuse };
-        Ok(Server { home, peer, log, session: Session::new(settings), site, bare_cr })
+        Ok(Server { home, peer, log, session: Session::new(settings), site, bare_cr, queue: None })
     }
 
     fn serve(&mut self, client: &mut Client) -> io::Result<Exit> {
@@ -178,7 +180,8 @@ impl<'a> Server<'a> {
         if !client.pending().is_empty() {
             return end(replies::AHEAD, client);
         }
-        let Ok(mut queue) = Submission::start(self.home) else {
+        let kept = self.queue.take().and_then(Idle::next);
+        let Ok(mut queue) = kept.map_or_else(|| Submission::start_series(self.home), Ok) else {
             refuse(replies::NO_QUEUE, client);
             return Ok(None);
         };
@@ -209,7 +212,8 @@ impl<'a> Server<'a> {
             }
         }
         queue.envelope(&envelope.sender, envelope.recipients());
-        let verdict = queue.finish();
+        let (verdict, kept) = queue.conclude();
+        self.queue = kept;
         let before = client.output().len();
         push_result(client.output(), &verdict, intake.refusal(), clock::wall().seconds);
         let reply = client.output().get(before..).unwrap_or_default();

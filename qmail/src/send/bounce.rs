@@ -94,7 +94,7 @@ impl Letter<'_> {
     /// What stands before the paragraphs. `now` is in seconds since 1970; `qp`, the process that queues
     /// the bounce, makes the Message-ID unique.
     #[must_use]
-    pub fn head(&self, now: i64, qp: u32) -> Vec<u8> {
+    pub fn head(&self, now: i64, qp: u64) -> Vec<u8> {
         let Bounces { user, host, .. } = self.bounces;
         let mut text = Vec::with_capacity(1024);
         text.extend_from_slice(b"Date: ");
@@ -105,7 +105,7 @@ impl Letter<'_> {
         text.extend_from_slice(b"\nSubject: failure notice\nMessage-ID: <");
         date::push_digits(&mut text, now);
         text.push(b'.');
-        decimal::push(&mut text, qp.into());
+        decimal::push(&mut text, qp);
         text.extend([b".qmail@", &host[..]].concat());
         text.extend_from_slice(
             b">\n\

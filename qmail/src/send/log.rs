@@ -113,9 +113,9 @@ impl Log {
     }
 
     /// `bounce msg 421 qp 99`
-    pub fn bounce(&mut self, id: MessageId, qp: u32) {
+    pub fn bounce(&mut self, id: MessageId, qp: u64) {
         self.number("bounce msg ", id.0);
-        self.number(" qp ", qp.into());
+        self.number(" qp ", qp);
         self.line("");
     }
 

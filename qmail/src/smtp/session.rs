@@ -307,7 +307,7 @@ pub fn push_result(out: &mut Vec<u8>, verdict: &Verdict, refusal: Option<Refusal
             out.extend_from_slice(b"250 ok ");
             decimal::push(out, seconds.unsigned_abs());
             out.extend_from_slice(b" qp ");
-            decimal::push(out, (*qp).into());
+            decimal::push(out, *qp);
             out.extend_from_slice(b"\r\n");
         }
         (_, Some(Refusal::Header)) => {

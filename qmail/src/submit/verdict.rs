@@ -9,8 +9,9 @@ use unix::process::Status;
 pub enum Verdict {
     /// It is queued for good.
     Accepted {
-        /// The process id of the queue program, by which logs know the message.
-        qp: u32,
+        /// By which logs know the message: the process id of the queue program, or a number made of it
+        /// ([`queue::series::number`]).
+        qp: u64,
     },
     /// It never will be; the text says why and ends in a status code such as `(#5.3.0)`.
     Permanent(Cow<'static, [u8]>),
@@ -36,7 +37,7 @@ impl Verdict {
         Verdict::temporary("qq waitpid surprise (#4.3.0)")
     }
 
-    pub(super) fn of_status(status: Status, complete: bool, custom: &[u8], qp: u32) -> Verdict {
+    pub(super) fn of_status(status: Status, complete: bool, custom: &[u8], qp: u64) -> Verdict {
         match status.code() {
             Some(code) => Verdict::of_code(code, complete, custom, qp),
             None => Verdict::temporary("qq crashed (#4.3.0)"),
@@ -45,7 +46,7 @@ impl Verdict {
 
     /// What `code` means; `complete` says that we wrote all there was, `custom` is what the program
     /// wrote to descriptor 6. Source: qmail-queue(8), as all programs of notqmail word it.
-    pub(super) fn of_code(code: u8, complete: bool, custom: &[u8], qp: u32) -> Verdict {
+    pub(super) fn of_code(code: u8, complete: bool, custom: &[u8], qp: u64) -> Verdict {
         let temporary = Verdict::temporary;
         match code {
             0 if complete => Verdict::Accepted { qp },

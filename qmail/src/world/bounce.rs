@@ -46,7 +46,7 @@ impl World {
     }
 
     /// Queues a bounce; gives the process id of qmail-queue, or what went wrong.
-    fn send(&mut self, id: MessageId, letter: Letter<'_>) -> Result<u32, &'static str> {
+    fn send(&mut self, id: MessageId, letter: Letter<'_>) -> Result<u64, &'static str> {
         self.write_log(); // qmail-queue may take a while
         let mut submission = Submission::start(&self.home)
             .map_err(|_| "unable to start qmail-queue, will try later")?;

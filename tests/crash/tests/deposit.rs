@@ -5,7 +5,7 @@ use queue::deposit::{Origin, Refusal, Stamp, deposit};
 use queue::path::{Area, MessageId, Name};
 use queue::state::State;
 
-const STAMP: Stamp = Stamp { pid: 12, uid: 1000, origin: Origin::User, time: 1_795_220_489 };
+const STAMP: Stamp = Stamp { number: 12, uid: 1000, origin: Origin::User, time: 1_795_220_489 };
 const MESSAGE: &[u8] =
     b"Received: (qmail 12 invoked by uid 1000); 21 Nov 2026 00:21:29 -0000\nbody\n";
 const ENVELOPE: &[u8] = b"u1000\0p12\0Fa@b\0Tc@d\0";

@@ -1,10 +1,12 @@
 //! qmail-queue — put a message into the queue.
 //!
 //! Installed set-uid to the queue's owner: anybody may run it, with anything on its descriptors. It
-//! reads no argument and no environment variable but `$QMAILHOME` (and that only without set-uid),
-//! and says nothing: its exit code is all there is.
+//! reads no environment variable but `$QMAILHOME` (and that only without set-uid), and says nothing: its
+//! exit code is all there is. Its one argument, for clients with more than one message, is explained in
+//! `queue::series`.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -13,12 +15,12 @@ use queue::deposit::{Origin, Refusal, Stamp, deposit};
 use queue::disk::{Queue, Unreachable};
 use queue::extra::Extra;
 use queue::home::{Account, Home};
-use queue::trigger;
+use queue::{series, trigger};
 use unix::dir::Dir;
 use unix::signal::{self, Signal};
 use unix::{Gid, Uid, clock, fd, process};
 
-const QMAIL_QUEUE: Program = Program::new("qmail-queue", "").crash(Exit(81)).silent();
+const QMAIL_QUEUE: Program = Program::new("qmail-queue", "[series]").crash(Exit(81)).silent();
 
 /// A message that takes longer to arrive is given up: below the age at which what is left of it is
 /// swept away.
@@ -28,7 +30,7 @@ fn main() -> ExitCode {
     prog::main(QMAIL_QUEUE, run)
 }
 
-fn run(_: Args) -> Result<Exit, Refusal> {
+fn run(mut args: Args) -> Result<Exit, Refusal> {
     process::umask(0o033);
     let home = Home::find();
     let mut queue = Queue::open(&home).map_err(|unreachable| match unreachable {
@@ -40,8 +42,9 @@ fn run(_: Args) -> Result<Exit, Refusal> {
     if home.private && uid.is_root() {
         become_owner(queue.dir()).map_err(|_| Refusal::Internal)?;
     }
-    let stamp = Stamp {
-        pid: process::id().as_raw().unsigned_abs(),
+    let pid = process::id().as_raw().unsigned_abs();
+    let mut stamp = Stamp {
+        number: series::number(pid, 0),
         uid: uid.as_raw(),
         origin: origin(&home, uid),
         time: clock::wall().seconds,
@@ -52,6 +55,20 @@ fn run(_: Args) -> Result<Exit, Refusal> {
     // The envelope is read from descriptor 1, whatever that is called elsewhere.
     deposit(&mut queue, &stamp, &mut fd::stdin(), &mut extra.with(fd::stdout()))?;
     trigger::pull(queue.dir());
+    if args.optional().is_none_or(|word| word != series::ARGUMENT) {
+        return Ok(Exit::OK);
+    }
+    let Ok(stream) = fd::take(series::DESCRIPTOR).map(UnixStream::from) else {
+        return Ok(Exit::OK);
+    };
+    for round in 1.. {
+        let Some(mut message) = series::next(&stream) else { break };
+        signal::alarm(DAY);
+        stamp.number = series::number(pid, round);
+        stamp.time = clock::wall().seconds;
+        deposit(&mut queue, &stamp, &mut message, &mut &stream)?;
+        trigger::pull(queue.dir());
+    }
     Ok(Exit::OK)
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::disk::Queue;
 use crate::state::{Files, State};
 
-const STAMP: Stamp = Stamp { pid: 4767, uid: 0, origin: Origin::User, time: 1_795_220_489 };
+const STAMP: Stamp = Stamp { number: 4767, uid: 0, origin: Origin::User, time: 1_795_220_489 };
 const RECEIVED: &str = "Received: (qmail 4767 invoked by uid 0); 21 Nov 2026 00:21:29 -0000\n";
 
 struct Place(tempfile::TempDir);
@@ -110,11 +110,11 @@ fn each_missing_directory_has_its_number() {
 fn a_scratch_name_in_use_is_passed_over() {
     let place = Place::new();
     for attempt in 1..=8 {
-        let name = Name::scratch(STAMP.pid, STAMP.time, attempt);
+        let name = Name::scratch(STAMP.number, STAMP.time, attempt);
         fs::write(place.path().join(name), "").unwrap();
     }
     place.deposit(b"x\n", b"F\0\0").unwrap();
-    fs::write(place.path().join(Name::scratch(STAMP.pid, STAMP.time, 9)), "").unwrap();
+    fs::write(place.path().join(Name::scratch(STAMP.number, STAMP.time, 9)), "").unwrap();
     assert_eq!(place.deposit(b"x\n", b"F\0\0"), Err(Refusal::Pid));
 }
 
