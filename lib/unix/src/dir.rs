@@ -1,12 +1,14 @@
 //! Operations relative to an open directory.
+#![expect(unsafe_code, reason = "renameat2(2) has no safe wrapper for every C library")]
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat};
 use nix::unistd::UnlinkatFlags;
@@ -127,6 +129,29 @@ impl Dir {
         Ok(nix::fcntl::renameat(&self.0, old, &to.0, new)?)
     }
 
+    /// Renames `old` here to `new` here, unless there is something (`EEXIST`).
+    pub fn rename_new(&self, old: &Path, new: &Path) -> io::Result<()> {
+        let from = CString::new(old.as_os_str().as_bytes())?;
+        let to = CString::new(new.as_os_str().as_bytes())?;
+        let dir = self.0.as_raw_fd();
+        // SAFETY: both names end with a zero byte and outlive the call.
+        let result = unsafe {
+            let flags = libc::RENAME_NOREPLACE;
+            libc::syscall(libc::SYS_renameat2, dir, from.as_ptr(), dir, to.as_ptr(), flags)
+        };
+        match if result < 0 { Err(Errno::last()) } else { Ok(()) } {
+            // A kernel or a file system that cannot look and rename in one step.
+            Err(Errno::ENOSYS | Errno::EINVAL) => match self.stat(new) {
+                Ok(_) => Err(Errno::EEXIST.into()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.rename(old, self, new)
+                }
+                Err(error) => Err(error),
+            },
+            result => Ok(result?),
+        }
+    }
+
     /// Removes a name that is not a directory.
     pub fn unlink(&self, name: &Path) -> io::Result<()> {
         Ok(nix::unistd::unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir)?)
@@ -194,6 +219,21 @@ mod tests {
         let mut names: Vec<_> = base.entries(Path::new(".")).unwrap().map(Result::unwrap).collect();
         names.sort();
         assert_eq!(names, ["b", "sub"]);
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn a_new_name_takes_the_place_of_nothing() {
+        let path = std::env::temp_dir().join(format!("unix-rename-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        let dir = Dir::open(&path).unwrap();
+        let [a, b] = ["a", "b"].map(Path::new);
+        dir.create_new(a, 0o600).unwrap();
+        dir.rename_new(a, b).unwrap();
+        dir.create_new(a, 0o600).unwrap();
+        let error = dir.rename_new(a, b).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(dir.rename_new(Path::new("c"), b).unwrap_err().kind(), io::ErrorKind::NotFound);
         std::fs::remove_dir_all(&path).unwrap();
     }
 

@@ -1,13 +1,15 @@
 //! Lock, sync, and `Replacement`: write aside, sync, rename.
-#![expect(unsafe_code, reason = "sync_file_range(2) has no safe wrapper")]
+#![expect(unsafe_code, reason = "sync_file_range(2) and statx(2) have no safe wrapper")]
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::clock::Wall;
 use crate::signal::{self, Signal};
 
 /// Opens `path` for reading; a fifo there is not waited for.
@@ -108,6 +110,27 @@ pub fn sync_name(path: &Path) -> io::Result<()> {
 /// On Linux a link, rename or unlink may be undone by a power cut until this has returned.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// When the file was made; `None` where the file system does not keep that.
+#[must_use]
+pub fn birth(fd: impl AsFd) -> Option<Wall> {
+    let mut found = MaybeUninit::<libc::statx>::zeroed();
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: the name is empty and ends with a zero byte; the kernel writes no more than a statx.
+    let result = unsafe {
+        let (name, place) = (c"".as_ptr(), found.as_mut_ptr());
+        let (flags, mask) = (libc::AT_EMPTY_PATH, libc::STATX_BTIME);
+        libc::syscall(libc::SYS_statx, fd, name, flags, mask, place)
+    };
+    if result < 0 {
+        return None;
+    }
+    // SAFETY: any bytes are a statx, and these were zero before the kernel wrote to them.
+    let found = unsafe { found.assume_init() };
+    let born = found.stx_btime;
+    (found.stx_mask & libc::STATX_BTIME != 0)
+        .then_some(Wall { seconds: born.tv_sec, nanos: born.tv_nsec })
 }
 
 /// Starts writing `fd`'s dirty pages to the disk without waiting, so that several files that are
@@ -254,6 +277,17 @@ mod tests {
         assert!(!has_name(&file, &path).unwrap());
         assert!(!has_name(&file, &other).unwrap());
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_file_was_made_just_now() {
+        let path = std::env::temp_dir().join(format!("unix-birth-{}", std::process::id()));
+        let file = File::create(&path).unwrap();
+        let now = crate::clock::wall();
+        // A file's times are taken from a coarser clock.
+        let born = birth(&file).unwrap_or(now);
+        assert!((now.seconds - 2..=now.seconds + 2).contains(&born.seconds), "{born:?} {now:?}");
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
