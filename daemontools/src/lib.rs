@@ -10,6 +10,7 @@ pub mod local;
 pub mod multilog;
 pub mod report;
 pub mod service;
+pub mod stamp;
 pub mod state;
 pub mod status;
 pub mod supervise;

@@ -4,10 +4,8 @@
 //! between TAI and UTC is always taken as 10 seconds, as the originals do; leap seconds are ignored,
 //! and labels read back as the time they were made from. Source: tai64n(8), tai64nlocal(8).
 
-use memchr::memchr;
 use tai64::{Tai64, Tai64N};
 use unix::clock::Wall;
-use wire::gather::Gather;
 
 /// Bytes of a label.
 pub const LABEL: usize = 25;
@@ -36,7 +34,7 @@ pub fn stamp(time: Wall) -> [u8; STAMP] {
 }
 
 /// Eight digits, all at once: one nibble a byte, then the distance to its letter added.
-fn hexadecimal(number: u32) -> [u8; 8] {
+pub(crate) fn hexadecimal(number: u32) -> [u8; 8] {
     let mut nibbles = u64::from(number);
     nibbles = (nibbles << 16 | nibbles) & 0x0000_ffff_0000_ffff;
     nibbles = (nibbles << 8 | nibbles) & 0x00ff_00ff_00ff_00ff;
@@ -69,63 +67,6 @@ pub(crate) fn digit(byte: u8) -> Option<u8> {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
         _ => None,
-    }
-}
-
-/// Appends the next part of a stream to `out`, and has `mark` append something before the first byte of
-/// each line. `at_line_start` is whether the next byte begins a line; at first it does.
-pub fn mark_lines(
-    input: &[u8],
-    at_line_start: &mut bool,
-    out: &mut Gather,
-    mut mark: impl FnMut(&mut Gather),
-) {
-    let mut rest = input;
-    while !rest.is_empty() {
-        if *at_line_start {
-            mark(out);
-        }
-        let end = memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
-        let (part, after) = rest.split_at(end);
-        out.push(part);
-        *at_line_start = part.ends_with(b"\n");
-        rest = after;
-    }
-}
-
-/// Puts a label before each line of a stream.
-#[derive(Clone, Copy, Debug)]
-pub struct Stamper {
-    at_line_start: bool,
-    /// The time stamped last, and its stamp.
-    last: (Wall, [u8; STAMP]),
-}
-
-impl Default for Stamper {
-    fn default() -> Self {
-        let time = Wall { seconds: 0, nanos: 0 };
-        Stamper { at_line_start: true, last: (time, stamp(time)) }
-    }
-}
-
-impl Stamper {
-    /// Appends the next part of the stream to `out`. Each line is stamped with what `now` gives when
-    /// the line's first byte is seen; a line may come in several parts.
-    pub fn feed(&mut self, input: &[u8], out: &mut Gather, mut now: impl FnMut() -> Wall) {
-        let mut at_line_start = self.at_line_start;
-        mark_lines(input, &mut at_line_start, out, |out| out.push_array(self.stamp(now())));
-        self.at_line_start = at_line_start;
-    }
-
-    /// As the function of that name; most lines share their second with the one before.
-    fn stamp(&mut self, time: Wall) -> &[u8; STAMP] {
-        let (last, text) = &mut self.last;
-        match text.get_mut(LABEL - 8..LABEL).and_then(<[u8]>::first_chunk_mut) {
-            Some(nanos) if last.seconds == time.seconds => *nanos = hexadecimal(time.nanos),
-            _ => *text = stamp(time),
-        }
-        *last = time;
-        text
     }
 }
 
@@ -164,21 +105,6 @@ mod tests {
         ] {
             assert_eq!(read(wrong), None, "{}", String::from_utf8_lossy(wrong));
         }
-    }
-
-    #[test]
-    fn each_line_is_stamped_when_it_begins() {
-        let (mut stamper, mut out) = (Stamper::default(), Gather::default());
-        let mut seconds = 0;
-        let mut now = || {
-            seconds += 1;
-            Wall { seconds, nanos: 0 }
-        };
-        stamper.feed(b"a\n\nb", &mut out, &mut now);
-        stamper.feed(b"c\nd", &mut out, &mut now);
-        let expected = "@400000000000000b00000000 a\n@400000000000000c00000000 \n\
-                        @400000000000000d00000000 bc\n@400000000000000e00000000 d";
-        assert_eq!(String::from_utf8_lossy(out.text()), expected);
     }
 
     proptest! {

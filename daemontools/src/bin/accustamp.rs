@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use daemontools::{filter, tai};
+use daemontools::filter;
+use daemontools::stamp::{Form, Stamper};
 use prog::{Args, Exit, Fatal, Program};
 use unix::clock;
 
@@ -13,12 +14,6 @@ fn main() -> ExitCode {
 }
 
 fn run(_: Args) -> Result<Exit, Fatal> {
-    let mut at_line_start = true;
-    filter::parts(|input, output| {
-        tai::mark_lines(input, &mut at_line_start, output, |output| {
-            let now = clock::wall();
-            let stamp = format!("{}.{:06} ", now.seconds, now.nanos / 1000);
-            output.push(stamp.as_bytes());
-        });
-    })
+    let mut stamper = Stamper::new(Form::Unix);
+    filter::parts(|input, output| stamper.feed(input, output, clock::wall))
 }

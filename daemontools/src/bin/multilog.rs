@@ -1,7 +1,7 @@
 //! multilog — read a sequence of lines and append selected ones to any number of logs.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +19,9 @@ use unix::{clock, fd, file, process};
 
 const MULTILOG: Program = Program::new("multilog", "action ...");
 
+/// Bytes of a read that may not have been all there was.
+const FAST: usize = 4096;
+
 /// How long to wait before something that did not work is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -31,6 +34,7 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
     let script = Script::parse(&args.rest()).map_err(|mistake| match mistake {
         Mistake::LateStamp(word) => Fatal::hard(("only the first action can be ", word)),
         Mistake::NoAction(word) => Fatal::hard(("unable to understand action ", word)),
+        Mistake::NoCode(dir) => Fatal::hard(("unable to use & without a code (w) for ", dir)),
     })?;
     let statuses = open_statuses(&script.statuses)?;
     let mut watch = Watch::new().or_fatal("unable to catch signals")?;
@@ -50,25 +54,28 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
     }
 
     let mut output = Output { logs, statuses };
+    let mut source = Source::default();
     output.settle(&mut watch)?;
     loop {
+        watch.notice();
         if std::mem::take(&mut watch.rotate) {
-            output.rotate(&mut watch)?;
+            output.turn_over(&mut watch, Directory::rotate)?;
         }
+        output.tend(&mut watch)?;
         match watch.leave {
             Leave::AtLineEnd if input.is_at_line_start() => break,
             Leave::Now => break,
             _ => {}
         }
-        if !watch.wait_for_input() {
-            continue;
-        }
         // What follows the line that is read last belongs to the next multilog.
         let most = if watch.leave == Leave::No { BLOCK } else { 1 };
-        match input.fill(most, |room| std::io::Read::read(&mut fd::stdin(), room), clock::wall) {
+        match input.fill(most, |room| source.read(room), clock::wall) {
             Ok(0) => break,
             Ok(_) => output.pass(&mut input, &mut machine, &mut watch)?,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                source.is_ready = watch.wait_for_input(output.deadline());
+                output.turn_over(&mut watch, Directory::rotate_old)?;
+            }
             Err(error) => {
                 MULTILOG.warning("unable to read input", error);
                 break;
@@ -99,6 +106,43 @@ enum Leave {
     Now,
 }
 
+/// Where lines come from.
+struct Source {
+    /// There is something to read, or the end.
+    is_ready: bool,
+    /// The last read brought much, so that there may be more.
+    is_fast: bool,
+    /// The kernel can read what is there without waiting.
+    can_look: bool,
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Source { is_ready: false, is_fast: false, can_look: true }
+    }
+}
+
+impl Source {
+    /// Reads once; `WouldBlock` if it is to be waited for first.
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let read = if std::mem::take(&mut self.is_ready) {
+            fd::stdin().read(room)
+        } else if self.is_fast && self.can_look {
+            fd::read_now(fd::stdin(), room)
+        } else {
+            Err(ErrorKind::WouldBlock.into())
+        };
+        self.is_fast = matches!(read, Ok(count) if count >= FAST);
+        match read {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                self.can_look = false;
+                Err(ErrorKind::WouldBlock.into())
+            }
+            read => read,
+        }
+    }
+}
+
 /// The signals that have come.
 struct Watch {
     signals: Signals,
@@ -107,37 +151,38 @@ struct Watch {
 }
 
 impl Watch {
-    fn new() -> std::io::Result<Watch> {
-        use Signal::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+    fn new() -> io::Result<Watch> {
+        use Signal::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
         // Neither a reader of stderr that is gone nor a file that is too big may cost a line.
         signal::ignore(Signal::SIGPIPE)?;
         signal::ignore(Signal::SIGXFSZ)?;
-        let caught = [SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+        let caught = [SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
         Ok(Watch { signals: Signals::catch(&caught)?, leave: Leave::No, rotate: false })
     }
 
     fn notice(&mut self) {
+        if !self.signals.is_pending() {
+            return;
+        }
         for signal in self.signals.drain() {
             match signal {
                 Signal::SIGALRM => self.rotate = true,
+                Signal::SIGCHLD => {} // it has woken us, and is looked for
                 Signal::SIGTERM if self.leave == Leave::No => self.leave = Leave::AtLineEnd,
                 _ => self.leave = Leave::Now,
             }
         }
     }
 
-    /// Waits; true if there is input, false if a signal came first.
-    fn wait_for_input(&mut self) -> bool {
+    /// Waits for input, a signal, or `deadline` as time since boot; true if there is input.
+    fn wait_for_input(&mut self, deadline: Option<Duration>) -> bool {
         let input = fd::stdin();
         let mut interests = [Interest::readable(&input), Interest::readable(&self.signals)];
-        if poll::wait(&mut interests, None).is_err() {
-            return true; // a read waits as well
+        let left = deadline.map(|deadline| deadline.saturating_sub(clock::since_boot()));
+        match poll::wait(&mut interests, left) {
+            Ok(_) => interests.first().is_some_and(Interest::is_ready),
+            Err(_) => true, // a read waits as well
         }
-        let [input, signal] = interests.map(|interest| interest.is_ready());
-        if signal {
-            self.notice();
-        }
-        input && !signal
     }
 
     /// Tells what is wrong, and waits until it may be tried again: for a while, or until a signal says
@@ -202,11 +247,41 @@ impl Output {
         self.logs.iter_mut().try_for_each(|log| append(log, b"", watch))
     }
 
-    fn rotate(&mut self, watch: &mut Watch) -> Result<(), Fatal> {
+    /// Turns over every log that `begin` thinks is to be.
+    fn turn_over(&mut self, watch: &mut Watch, begin: fn(&mut Directory)) -> Result<(), Fatal> {
         for log in &mut self.logs {
-            log.rotate();
+            begin(log);
             append(log, b"", watch)?;
         }
+        Ok(())
+    }
+
+    /// When the first log is too old to go on with, as time since boot.
+    fn deadline(&self) -> Option<Duration> {
+        self.logs.iter().filter_map(Directory::deadline).min()
+    }
+
+    /// Goes on with processors that run while lines are read.
+    fn tend(&mut self, watch: &mut Watch) -> Result<(), Fatal> {
+        for log in &mut self.logs {
+            if let Err(trouble) = log.tend() {
+                watch.endure(trouble)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// At the end of the input, waits for them; but not when a signal has asked to leave.
+    fn drain(&mut self, watch: &mut Watch) -> Result<(), Fatal> {
+        loop {
+            watch.notice();
+            self.tend(watch)?;
+            if watch.leave != Leave::No || !self.logs.iter().any(Directory::is_busy) {
+                break;
+            }
+            let _ = poll::until(&watch.signals, false, None); // its end is looked for in any case
+        }
+        self.logs.iter_mut().for_each(Directory::abandon);
         Ok(())
     }
 
@@ -225,6 +300,7 @@ impl Output {
                 watch.endure(trouble)?;
             }
         }
+        self.drain(watch)?;
         Ok(exit)
     }
 }

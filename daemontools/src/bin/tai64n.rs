@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use daemontools::filter;
-use daemontools::tai::Stamper;
+use daemontools::stamp::Stamper;
 use prog::{Args, Exit, Fatal, Program};
 use unix::clock;
 

@@ -6,7 +6,7 @@ use unix::clock::Wall;
 use wire::gather::Gather;
 
 use crate::multilog::action::HEAD;
-use crate::tai::Stamper;
+use crate::stamp::{Form, Stamper};
 
 /// Bytes taken in one read.
 pub const BLOCK: usize = 64 * 1024;
@@ -22,13 +22,13 @@ pub struct Input {
 }
 
 impl Input {
-    /// An empty stream; with `stamp` each line gets a timestamp.
+    /// An empty stream; with `stamp` each line gets one.
     #[must_use]
-    pub fn new(stamp: bool) -> Input {
+    pub fn new(stamp: Option<Form>) -> Input {
         Input {
             read: vec![0; HEAD + BLOCK],
             held: 0,
-            stamped: stamp.then(|| (Stamper::default(), Gather::with_capacity(2 * BLOCK))),
+            stamped: stamp.map(|form| (Stamper::new(form), Gather::with_capacity(2 * BLOCK))),
             ended_line: true,
         }
     }
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn what_is_not_taken_stands_before_what_is_read_next() {
-        let mut input = Input::new(false);
+        let mut input = Input::new(None);
         assert_eq!(fill(&mut input, b"one\ntw"), 6);
         input.take(4);
         assert_eq!(input.bytes(), b"tw");
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_line_is_stamped_once() {
-        let mut input = Input::new(true);
+        let mut input = Input::new(Some(Form::Tai64n));
         fill(&mut input, b"on");
         fill(&mut input, b"e");
         assert!(!input.is_at_line_start());
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_read_takes_no_more_than_it_may() {
-        let mut input = Input::new(false);
+        let mut input = Input::new(None);
         let mut bytes = &b"one\n"[..];
         assert_eq!(input.fill(1, |room| bytes.read(room), || TIME).unwrap(), 1);
         assert_eq!(input.bytes(), b"o");

@@ -2,13 +2,17 @@
 
 use memchr::memchr;
 
+use crate::multilog::glob;
+
 /// What a line must look like, as a whole, to be selected or deselected.
-///
-/// A star followed by a byte stands for everything up to the first such byte, so that no other is
-/// skipped; a star at the end stands for the rest; every other byte stands for itself. There is no
-/// going back, and no way to write a star that is none. Source: multilog(8).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern(Vec<Piece>);
+pub struct Pattern(Manner);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Manner {
+    Simple(Vec<Piece>),
+    Glob(Vec<u8>),
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
@@ -22,6 +26,10 @@ enum Piece {
 
 impl Pattern {
     /// The pattern that `text` stands for; any bytes are one.
+    ///
+    /// A star followed by a byte stands for everything up to the first such byte, so that no other is
+    /// skipped; a star at the end stands for the rest; every other byte stands for itself. There is no
+    /// going back, and no way to write a star that is none. Source: multilog(8).
     #[must_use]
     pub fn parse(text: &[u8]) -> Pattern {
         let mut pieces = Vec::new();
@@ -33,14 +41,24 @@ impl Pattern {
             pieces.push(rest.first().map_or(Piece::Rest, |&byte| Piece::SkipTo(byte)));
         }
         push_literal(&mut pieces, rest);
-        Pattern(pieces)
+        Pattern(Manner::Simple(pieces))
+    }
+
+    /// The pattern that `text` stands for in the manner of file names; see [`glob::matches`].
+    #[must_use]
+    pub fn glob(text: &[u8]) -> Pattern {
+        Pattern(Manner::Glob(text.to_vec()))
     }
 
     /// Whether the whole of `line` looks like this.
     #[must_use]
     pub fn matches(&self, line: &[u8]) -> bool {
+        let pieces = match &self.0 {
+            Manner::Simple(pieces) => pieces,
+            Manner::Glob(text) => return glob::matches(text, line),
+        };
         let mut rest = line;
-        for piece in &self.0 {
+        for piece in pieces {
             rest = match piece {
                 Piece::Literal(text) => match rest.strip_prefix(text.as_slice()) {
                     Some(after) => after,

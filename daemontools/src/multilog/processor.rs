@@ -6,7 +6,7 @@ use std::path::Path;
 
 use prog::Chain;
 use unix::dir::Dir;
-use unix::process::SpawnError;
+use unix::process::{SpawnError, Status};
 
 use crate::multilog::rotate::Name;
 use crate::multilog::trouble::{OrTrouble, Trouble};
@@ -38,19 +38,27 @@ pub(super) fn run(command: &OsStr, path: &Path, dir: &Dir) -> Result<(), Trouble
         shell.descriptor(number, opened.or_pause(what)?);
     }
 
-    let child = shell.launch().map_err(|error| match error {
+    let child = shell.launch().map_err(|error| unable(error, path))?;
+    told(child.wait().or_pause(("wait failed for processor in ", path))?, path)
+}
+
+/// Why there is no processor.
+pub(super) fn unable(error: SpawnError, path: &Path) -> Trouble {
+    match error {
         SpawnError::Enter(failure) => {
             Trouble::new(("unable to run processor in ", path), Some(failure.errno.into()))
         }
         SpawnError::Fork(errno) => {
             Trouble::new(("unable to fork for processor in ", path), Some(errno.into()))
         }
-    })?;
-    let status = child.wait().or_pause(("wait failed for processor in ", path))?;
+    }
+}
+
+/// Whether a processor that ended so has worked.
+pub(super) fn told(status: Status, path: &Path) -> Result<(), Trouble> {
     match status.signal() {
         Some(signal) => {
-            let what = ("processor crashed by signal ", signal, " in ", path);
-            Err(Trouble::new(what, None))
+            Err(Trouble::new(("processor crashed by signal ", signal, " in ", path), None))
         }
         None if status.is_success() => Ok(()),
         None => Err(Trouble::new(("processor failed in ", path), None)),

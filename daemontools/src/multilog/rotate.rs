@@ -1,8 +1,8 @@
 //! When and how a log's files turn over: the rules, and the steps in an order that survives a crash
 //! after any of them.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use memchr::memrchr;
 use unix::clock::Wall;
@@ -11,6 +11,9 @@ use crate::tai::{self, LABEL};
 
 /// A file this close to its size is full when a line ends.
 const MARGIN: u64 = 2000;
+
+/// Seconds by which the clock may be set back, and old names are still given in order.
+const STEP: i64 = 3600;
 
 /// How many bytes of `data` go next into a file that holds `held` bytes and may hold `size`.
 ///
@@ -39,6 +42,8 @@ pub enum Name {
     Current,
     /// The processor's next state.
     NewState,
+    /// What a processor makes of an old file, while lines are read.
+    Packed,
     /// What is being rotated.
     Previous,
     /// What the processor makes of it.
@@ -54,6 +59,7 @@ impl Name {
         match self {
             Name::Current => "current",
             Name::NewState => "newstate",
+            Name::Packed => "packed",
             Name::Previous => "previous",
             Name::Processed => "processed",
             Name::State => "state",
@@ -64,9 +70,9 @@ impl Name {
 /// What an old file's name says behind the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// `s`: finished, and safely on disk.
+    /// Finished, and safely on disk.
     Safe,
-    /// `u`: left by a crash, or not processed.
+    /// Left by a crash, or not processed.
     Unprocessed,
 }
 
@@ -95,15 +101,17 @@ pub enum Step {
 }
 
 /// Turns `current` over.
+///
+/// Where it is closed and has its name still, a start goes on with it. Only a processor needs another
+/// name on the way.
 #[must_use]
 pub fn turn_over(has_processor: bool) -> &'static [Step] {
     use {Name as N, Step as S};
     const PLAIN: &[Step] = &[
         S::Sync(N::Current),
-        S::Rename(N::Current, N::Previous),
+        S::Close(N::Current),
+        S::Finish(N::Current, Code::Safe),
         S::Create(N::Current),
-        S::Close(N::Previous),
-        S::Finish(N::Previous, Code::Safe),
         S::SyncNames,
         S::Prune,
     ];
@@ -173,15 +181,42 @@ pub fn recover(found: Found) -> Vec<Step> {
     steps
 }
 
+/// Whether an old name tells a time so far ahead that it was given before the clock was set right.
+fn is_ahead(time: Wall, now: Wall) -> bool {
+    time.seconds > now.seconds.saturating_add(STEP)
+}
+
+/// The time that an old name tells.
+fn time(name: &OsString) -> Option<Wall> {
+    name.as_bytes().get(..LABEL).and_then(tai::read)
+}
+
+/// The time for the next old name, where `last` is that of the newest: later than all others, also if
+/// the clock has been set back a little, and the time that it is now, if it has been set back a lot.
+#[must_use]
+pub fn next_time(last: Wall, now: Wall) -> Wall {
+    if last < now || is_ahead(last, now) {
+        return now;
+    }
+    match last.nanos {
+        0..999_999_999 => Wall { nanos: last.nanos + 1, ..last },
+        _ => Wall { seconds: last.seconds.saturating_add(1), nanos: 0 },
+    }
+}
+
+/// The time of the newest of these old names.
+#[must_use]
+pub fn newest(names: &[OsString], now: Wall) -> Wall {
+    let times = names.iter().filter_map(time).filter(|time| !is_ahead(*time, now));
+    times.max().unwrap_or(Wall { seconds: i64::MIN, nanos: 0 })
+}
+
 /// The name of an old file that is finished at `time`.
 #[must_use]
-pub fn old_name(time: Wall, code: Code) -> String {
+pub fn old_name(time: Wall, code: &OsStr) -> OsString {
     let stamp = tai::stamp(time);
-    let label = String::from_utf8_lossy(stamp.get(..LABEL).unwrap_or_default());
-    match code {
-        Code::Safe => format!("{label}.s"),
-        Code::Unprocessed => format!("{label}.u"),
-    }
+    let label = stamp.get(..LABEL).unwrap_or_default();
+    OsString::from_vec([label, b".", code.as_bytes()].concat())
 }
 
 /// Whether `name` counts as an old file: `@` and at least 24 bytes more.
@@ -190,21 +225,31 @@ pub fn is_old(name: &[u8]) -> bool {
     name.starts_with(b"@") && name.len() >= LABEL
 }
 
-/// The old files to remove so that fewer than `keep` are left, the first to go first.
+/// The old files to remove so that fewer than `keep` are left, and `room` is enough for their sizes; the
+/// first to go first.
 ///
-/// The lowest names in byte order are the oldest. Names that tell a time after `now` were made before
-/// the clock was set back, and go before all others.
+/// The lowest names in byte order are the oldest. Names that tell a time well after `now` were made
+/// before the clock was set back, and go before all others.
 #[must_use]
-pub fn surplus(mut names: Vec<OsString>, keep: u64, now: Wall) -> Vec<OsString> {
-    names.retain(|name| is_old(name.as_bytes()));
+pub fn surplus(mut files: Vec<(OsString, u64)>, keep: u64, room: u64, now: Wall) -> Vec<OsString> {
     let keep = usize::try_from(keep).unwrap_or(usize::MAX);
-    let surplus = (names.len() + 1).saturating_sub(keep);
-    names.sort_by_cached_key(|name| {
-        let time = name.as_bytes().get(..LABEL).and_then(tai::read);
-        (time.is_none_or(|time| time <= now), name.clone())
+    let held: u64 =
+        files.iter().map(|(_, size)| size).fold(0, |sum, size| sum.saturating_add(*size));
+    if files.len() < keep && held <= room {
+        return Vec::new();
+    }
+    files.sort_by_cached_key(|(name, _)| {
+        (time(name).is_none_or(|time| !is_ahead(time, now)), name.clone())
     });
-    names.truncate(surplus);
-    names
+    let (mut left, mut held) = (files.len(), held);
+    let too_much = |(_, size): &(OsString, u64)| {
+        let goes = left >= keep || held > room;
+        left -= 1;
+        held = held.saturating_sub(*size);
+        goes
+    };
+    let count = files.iter().map(too_much).take_while(|goes| *goes).count();
+    files.into_iter().take(count).map(|(name, _)| name).collect()
 }
 
 #[cfg(test)]

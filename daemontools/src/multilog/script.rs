@@ -5,9 +5,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::multilog::pattern::Pattern;
+use crate::stamp::Form;
 
 /// Bytes a log file may have: by default, at least, at most.
-const SIZE: (u64, u64, u64) = (99_999, 4096, 16_777_215);
+const SIZE: (u64, u64, u64) = (99_999, 4096, 2_147_483_647);
 
 /// Old files that are one too many: by default, at least.
 const KEEP: (u64, u64) = (10, 2);
@@ -15,8 +16,8 @@ const KEEP: (u64, u64) = (10, 2);
 /// What is to be done, as one list of arguments says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
-    /// Each line gets a timestamp first.
-    pub stamp: bool,
+    /// Each line gets a timestamp first, of this form.
+    pub stamp: Option<Form>,
     /// What is done to a line, in order.
     pub actions: Vec<Action>,
     /// The directories of the [`Action::Log`] actions, by number.
@@ -49,8 +50,53 @@ pub struct Log {
     pub size: u64,
     /// Old files are removed until fewer than this are left.
     pub keep: u64,
-    /// The command that old files are given to.
-    pub processor: Option<OsString>,
+    /// Old files are removed until this many bytes hold them and a full `current`.
+    pub total: Option<u64>,
+    /// The seconds after which a file is full, counted from its first byte.
+    pub age: Option<u64>,
+    /// What old files are given to.
+    pub processor: Option<Processor>,
+    /// What the name of a finished file says behind the time.
+    pub code: OsString,
+}
+
+/// A command of the shell that makes an old file of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Processor {
+    /// It is waited for.
+    Before(OsString),
+    /// It runs while lines are read, on a file that is finished already.
+    Behind(OsString),
+}
+
+/// The code of a file that is finished, and safely on disk.
+pub const SAFE: &str = "s";
+
+/// The code of a file that a crash has left, or that could not be processed.
+pub const UNPROCESSED: &str = "u";
+
+impl Default for Log {
+    fn default() -> Log {
+        Log {
+            dir: PathBuf::new(),
+            size: SIZE.0,
+            keep: KEEP.0,
+            total: None,
+            age: None,
+            processor: None,
+            code: SAFE.into(),
+        }
+    }
+}
+
+impl Log {
+    /// The log at `dir`, if what was asked for can be done.
+    fn at(&self, dir: &OsStr) -> Result<Log, Mistake> {
+        match &self.processor {
+            Some(Processor::Behind(_)) if self.code == SAFE => Err(Mistake::NoCode(dir.to_owned())),
+            _ => Ok(Log { dir: dir.into(), ..self.clone() }),
+        }
+    }
 }
 
 /// An argument that says nothing.
@@ -60,45 +106,68 @@ pub enum Mistake {
     LateStamp(OsString),
     /// This is no action.
     NoAction(OsString),
+    /// What is made of this log's files while lines are read would have the names of those files.
+    NoCode(OsString),
 }
 
 impl Script {
-    /// Reads the arguments. Source: multilog(8).
+    /// Reads the arguments. Source: multilog(8), also that of daemontools-encore.
     pub fn parse<A: AsRef<OsStr>>(arguments: &[A]) -> Result<Script, Mistake> {
         let mut script = Script::default();
-        let (mut size, mut keep, mut processor) = (SIZE.0, KEEP.0, None);
+        let mut log = Log::default();
+        let mut pattern: fn(&[u8]) -> Pattern = Pattern::parse;
         for (place, argument) in arguments.iter().map(AsRef::as_ref).enumerate() {
             match argument.as_bytes() {
                 // Any word that begins so, as in the original.
-                [b't', ..] if place == 0 => script.stamp = true,
-                [b't', ..] => return Err(Mistake::LateStamp(argument.to_owned())),
-                [b's', digits @ ..] => size = number(digits).clamp(SIZE.1, SIZE.2),
-                [b'n', digits @ ..] => keep = number(digits).max(KEEP.1),
-                [b'!', command @ ..] => {
-                    processor =
-                        (!command.is_empty()).then(|| OsStr::from_bytes(command).to_owned());
+                [b't', ..] if place == 0 => script.stamp = Some(Form::Tai64n),
+                [b'I'] if place == 0 => script.stamp = Some(Form::Iso),
+                [b'T', ..] if place == 0 => script.stamp = Some(Form::Unix),
+                [b't' | b'T', ..] | [b'I'] => {
+                    return Err(Mistake::LateStamp(argument.to_owned()));
                 }
-                [b'-', pattern @ ..] => {
-                    script.actions.push(Action::Deselect(Pattern::parse(pattern)));
+                [b's', digits @ ..] => log.size = number(digits).clamp(SIZE.1, SIZE.2),
+                [b'n', digits @ ..] => log.keep = number(digits).max(KEEP.1),
+                [b'S', digit @ b'0'..=b'9', digits @ ..] => {
+                    log.total = limit(&[&[*digit], digits].concat());
                 }
-                [b'+', pattern @ ..] => {
-                    script.actions.push(Action::Select(Pattern::parse(pattern)));
+                [b'R', digits @ ..] => log.age = limit(digits),
+                [b'w', code @ ..] if is_code(code) => {
+                    OsStr::from_bytes(code).clone_into(&mut log.code);
                 }
+                [b'!', command @ ..] => log.processor = processor(command, Processor::Before),
+                [b'&', command @ ..] => log.processor = processor(command, Processor::Behind),
+                [b'F'] => pattern = Pattern::glob,
+                [b'S'] => pattern = Pattern::parse,
+                [b'-', text @ ..] => script.actions.push(Action::Deselect(pattern(text))),
+                [b'+', text @ ..] => script.actions.push(Action::Select(pattern(text))),
                 [b'e', ..] => script.actions.push(Action::Alert),
                 [b'=', file @ ..] => {
                     script.actions.push(Action::Status(script.statuses.len()));
                     script.statuses.push(OsStr::from_bytes(file).into());
                 }
                 [b'.' | b'/', ..] => {
-                    let (dir, processor) = (argument.into(), processor.clone());
                     script.actions.push(Action::Log(script.logs.len()));
-                    script.logs.push(Log { dir, size, keep, processor });
+                    script.logs.push(log.at(argument)?);
                 }
                 _ => return Err(Mistake::NoAction(argument.to_owned())),
             }
         }
         Ok(script)
     }
+}
+
+fn processor(command: &[u8], kind: fn(OsString) -> Processor) -> Option<Processor> {
+    (!command.is_empty()).then(|| kind(OsStr::from_bytes(command).to_owned()))
+}
+
+/// A limit; 0 is none.
+fn limit(digits: &[u8]) -> Option<u64> {
+    Some(number(digits)).filter(|number| *number > 0)
+}
+
+/// Whether old names can end so, and are not those of unprocessed files.
+fn is_code(code: &[u8]) -> bool {
+    !code.is_empty() && code != UNPROCESSED.as_bytes() && !code.contains(&b'/') && code.len() < 200
 }
 
 /// The number that `text` begins with; 0 without digits, the largest if it does not fit.
@@ -109,78 +178,4 @@ fn number(text: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn logs(arguments: &[&str]) -> Vec<(u64, u64, Option<OsString>)> {
-        let script = Script::parse(arguments).unwrap();
-        script.logs.into_iter().map(|log| (log.size, log.keep, log.processor)).collect()
-    }
-
-    #[test]
-    fn actions_stand_in_the_order_of_the_arguments() {
-        let script = Script::parse(&["t", "-*", "+*x*", "e", "=status", "./a", "/b"]).unwrap();
-        assert!(script.stamp);
-        let pattern = |text: &[u8]| Pattern::parse(text);
-        assert_eq!(
-            script.actions,
-            [
-                Action::Deselect(pattern(b"*")),
-                Action::Select(pattern(b"*x*")),
-                Action::Alert,
-                Action::Status(0),
-                Action::Log(0),
-                Action::Log(1),
-            ]
-        );
-        assert_eq!(script.statuses, [PathBuf::from("status")]);
-        let dirs: Vec<_> = script.logs.iter().map(|log| log.dir.as_os_str()).collect();
-        assert_eq!(dirs, ["./a", "/b"]);
-    }
-
-    #[test]
-    fn size_and_number_hold_for_the_directories_behind_them() {
-        let found = logs(&["./a", "s5000", "./b", "n3", "./c"]);
-        assert_eq!(found, [(99_999, 10, None), (5000, 10, None), (5000, 3, None)]);
-    }
-
-    #[test]
-    fn size_and_number_have_bounds() {
-        assert_eq!(logs(&["s1", "n0", "./a"]), [(4096, 2, None)]);
-        assert_eq!(logs(&["s", "n", "./a"]), [(4096, 2, None)]);
-        assert_eq!(logs(&["s16777216", "n77", "./a"]), [(16_777_215, 77, None)]);
-        let huge = "s99999999999999999999999";
-        assert_eq!(logs(&[huge, "./a"]), [(16_777_215, 10, None)]);
-    }
-
-    #[test]
-    fn a_processor_holds_until_an_empty_one() {
-        let found = logs(&["!gzip", "./a", "!", "./b"]);
-        assert_eq!(found, [(99_999, 10, Some("gzip".into())), (99_999, 10, None)]);
-    }
-
-    #[test]
-    fn a_timestamp_comes_first_or_is_a_mistake() {
-        assert!(Script::parse(&["tai64n"]).unwrap().stamp);
-        assert_eq!(Script::parse(&["e", "t"]), Err(Mistake::LateStamp("t".into())));
-    }
-
-    #[test]
-    fn an_argument_that_says_nothing_is_a_mistake() {
-        for argument in ["", "main", "E", " e", "\n"] {
-            assert_eq!(Script::parse(&[argument]), Err(Mistake::NoAction(argument.into())));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_arguments_are_read_or_refused(arguments: Vec<Vec<u8>>) {
-            let arguments: Vec<_> = arguments.iter().map(|word| OsStr::from_bytes(word)).collect();
-            if let Ok(script) = Script::parse(&arguments) {
-                prop_assert!(script.logs.iter().all(|log| (4096..=16_777_215).contains(&log.size)));
-                prop_assert!(script.logs.iter().all(|log| log.keep >= 2));
-            }
-        }
-    }
-}
+mod tests;

@@ -103,6 +103,15 @@ impl Dir {
         Ok(fchmodat(&self.0, name, mode, FchmodatFlags::FollowSymlink)?)
     }
 
+    /// Creates a file that must not exist yet, for appending.
+    pub fn append_new(&self, name: &Path, mode: u32) -> io::Result<File> {
+        self.open_with(
+            name,
+            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_APPEND,
+            mode,
+        )
+    }
+
     /// Creates a file that must not exist yet, for writing.
     pub fn create_new(&self, name: &Path, mode: u32) -> io::Result<File> {
         self.open_with(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL, mode)
@@ -228,9 +237,11 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         let dir = Dir::open(&path).unwrap();
         let [a, b] = ["a", "b"].map(Path::new);
-        dir.create_new(a, 0o600).unwrap();
+        dir.append_new(a, 0o600).unwrap();
         dir.rename_new(a, b).unwrap();
-        dir.create_new(a, 0o600).unwrap();
+        dir.append_new(a, 0o600).unwrap();
+        let error = dir.append_new(b, 0o600).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         let error = dir.rename_new(a, b).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(dir.rename_new(Path::new("c"), b).unwrap_err().kind(), io::ErrorKind::NotFound);

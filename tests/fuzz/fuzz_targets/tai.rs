@@ -2,7 +2,8 @@
 #![no_main]
 
 use daemontools::local::{Form, Localizer};
-use daemontools::tai::{LABEL, Stamper, read, stamp};
+use daemontools::stamp::Stamper;
+use daemontools::tai::{LABEL, read, stamp};
 use libfuzzer_sys::fuzz_target;
 use unix::clock::{self, Wall};
 use wire::gather::Gather;

@@ -29,28 +29,62 @@ fn far_from_its_size_everything_goes_into_a_file() {
     assert_eq!(cut(0, 4096, b""), 0);
 }
 
-fn surplus_of(names: &[&str], keep: u64) -> Vec<String> {
-    let names = names.iter().map(OsString::from).collect();
-    let now = Wall { seconds: 1_000_000_000, nanos: 0 };
-    surplus(names, keep, now).into_iter().map(|name| name.into_string().unwrap()).collect()
+const NOW: Wall = Wall { seconds: 1_000_000_000, nanos: 5 };
+
+fn at(seconds: i64) -> String {
+    old_name(Wall { seconds, nanos: 0 }, OsStr::new("s")).into_string().unwrap()
+}
+
+/// What goes of files of 10 bytes each.
+fn surplus_of(names: &[&str], keep: u64, room: u64) -> Vec<String> {
+    let files = names.iter().map(|name| (OsString::from(name), 10)).collect();
+    surplus(files, keep, room, NOW).into_iter().map(|name| name.into_string().unwrap()).collect()
 }
 
 #[test]
 fn fewer_than_the_number_are_left_and_the_oldest_go_first() {
-    let at = |seconds| old_name(Wall { seconds, nanos: 0 }, Code::Safe);
-    let names = [&at(3), &at(1), "current", "@short", &at(2)];
-    assert_eq!(surplus_of(&names, 4), Vec::<String>::new());
-    assert_eq!(surplus_of(&names, 3), [at(1)]);
-    assert_eq!(surplus_of(&names, 2), [at(1), at(2)]);
+    let names = [&*at(3), &at(1), &at(2)];
+    assert_eq!(surplus_of(&names, 4, 100), Vec::<String>::new());
+    assert_eq!(surplus_of(&names, 3, 100), [at(1)]);
+    assert_eq!(surplus_of(&names, 2, 100), [at(1), at(2)]);
+    assert!(is_old(at(1).as_bytes()) && !is_old(b"current") && !is_old(b"@short"));
+}
+
+#[test]
+fn old_files_go_until_there_is_room_for_the_others() {
+    let names = [&*at(3), &at(1), &at(2)];
+    assert_eq!(surplus_of(&names, 9, 30), Vec::<String>::new());
+    assert_eq!(surplus_of(&names, 9, 29), [at(1)]);
+    assert_eq!(surplus_of(&names, 9, 10), [at(1), at(2)]);
+    assert_eq!(surplus_of(&names, 9, 0), [at(1), at(2), at(3)]);
+    assert_eq!(surplus_of(&names, 2, 29), [at(1), at(2)]);
 }
 
 #[test]
 fn files_from_the_future_go_before_those_from_the_past() {
-    let at = |seconds| old_name(Wall { seconds, nanos: 0 }, Code::Unprocessed);
     let (past, future) = (at(1), at(2_000_000_000));
-    assert_eq!(surplus_of(&[&past, &future], 2), [future]);
+    assert_eq!(surplus_of(&[&past, &future], 2, 100), [future]);
+    let (past, soon) = (at(1), at(NOW.seconds + 3600));
     let strange = format!("@{}", "z".repeat(24));
-    assert_eq!(surplus_of(&[&past, &strange], 2), [past]);
+    assert_eq!(surplus_of(&[&past, &soon], 2, 100), [at(1)]);
+    assert_eq!(surplus_of(&[&past, &strange], 2, 100), [past]);
+}
+
+#[test]
+fn names_stay_in_order_when_the_clock_is_set_back_a_little() {
+    let now = |seconds, nanos| Wall { seconds, nanos };
+    assert_eq!(next_time(now(8, 3), now(9, 1)), now(9, 1));
+    assert_eq!(next_time(now(9, 1), now(9, 1)), now(9, 2));
+    assert_eq!(next_time(now(9, 999_999_999), now(5, 0)), now(10, 0));
+    assert_eq!(next_time(now(3600, 0), now(0, 0)), now(3600, 1));
+    assert_eq!(next_time(now(3601, 0), now(0, 0)), now(0, 0));
+}
+
+#[test]
+fn the_newest_name_is_not_from_the_future() {
+    let names = [at(3), at(2_000_000_000), "current".into(), at(7)].map(OsString::from);
+    assert_eq!(newest(&names, NOW), Wall { seconds: 7, nanos: 0 });
+    assert_eq!(next_time(newest(&[], NOW), NOW), NOW);
 }
 
 /// A file: its lines, how many of them are on disk, whether it is closed.

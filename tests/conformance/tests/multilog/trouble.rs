@@ -181,7 +181,7 @@ fn an_input_that_does_not_wait_is_waited_for() {
 #[test]
 fn term_leaves_a_turn_over_that_cannot_be_ended() {
     let side = Side::ours();
-    let mut program = started(&side, &["s4096", "./log"]);
+    let mut program = started(&side, &["s4096", "!cat", "./log"]);
     side.directory("log/previous/in-the-way");
     let text = format!("{}\n", "x".repeat(3000));
     tell(&mut program, &text);
