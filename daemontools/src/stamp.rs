@@ -152,13 +152,17 @@ impl Stamper {
         Stamper { form, at_line_start: true, last: (time, Text::new(form, time)) }
     }
 
-    /// Appends the next part of the stream to `out`. Each line is stamped with what `now` gives when
-    /// the line's first byte is seen; a line may come in several parts.
-    pub fn feed(&mut self, input: &[u8], out: &mut Gather, mut now: impl FnMut() -> Wall) {
-        let mut rest = input;
+    /// Appends the next part of the stream to `out`; a line may come in several parts.
+    ///
+    /// The first line that begins in it is stamped with what `now` gives, and each that follows with
+    /// one nanosecond more: they came together, and to look at the clock for each would cost as much
+    /// as all that is done to them besides.
+    pub fn feed(&mut self, input: &[u8], out: &mut Gather, now: impl FnOnce() -> Wall) {
+        let (mut rest, mut first, mut time) = (input, Some(now), Wall { seconds: 0, nanos: 0 });
         while !rest.is_empty() {
             if self.at_line_start {
-                self.stamp(now(), out);
+                time = first.take().map_or_else(|| next(time), |now| now());
+                self.stamp(time, out);
             }
             let end = memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
             let (part, after) = rest.split_at(end);
@@ -184,6 +188,15 @@ impl Stamper {
     }
 }
 
+/// The nanosecond behind this one.
+#[must_use]
+pub fn next(time: Wall) -> Wall {
+    match time.nanos {
+        0..999_999_999 => Wall { nanos: time.nanos + 1, ..time },
+        _ => Wall { seconds: time.seconds.saturating_add(1), nanos: 0 },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,15 +211,10 @@ mod tests {
     #[test]
     fn each_line_is_stamped_when_it_begins() {
         let (mut stamper, mut out) = (Stamper::default(), Gather::default());
-        let mut seconds = 0;
-        let mut now = || {
-            seconds += 1;
-            Wall { seconds, nanos: 0 }
-        };
-        stamper.feed(b"a\n\nb", &mut out, &mut now);
-        stamper.feed(b"c\nd", &mut out, &mut now);
-        let expected = "@400000000000000b00000000 a\n@400000000000000c00000000 \n\
-                        @400000000000000d00000000 bc\n@400000000000000e00000000 d";
+        stamper.feed(b"a\n\nb", &mut out, || Wall { seconds: 1, nanos: 999_999_999 });
+        stamper.feed(b"c\nd", &mut out, || Wall { seconds: 4, nanos: 0 });
+        let expected = "@400000000000000b3b9ac9ff a\n@400000000000000c00000000 \n\
+                        @400000000000000c00000001 bc\n@400000000000000e00000000 d";
         assert_eq!(String::from_utf8_lossy(out.text()), expected);
     }
 

@@ -40,12 +40,12 @@ impl Input {
     }
 
     /// Reads at most `most` bytes (and at most [`BLOCK`]) with one call of `read`, and gives how many
-    /// there were. A line that begins in them is stamped with `now`.
+    /// there were. Lines that begin in them are stamped from `now` on.
     pub fn fill(
         &mut self,
         most: usize,
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
-        now: impl FnMut() -> Wall,
+        now: impl FnOnce() -> Wall,
     ) -> io::Result<usize> {
         let start = if self.stamped.is_some() { 0 } else { self.held };
         let end = (start + most.min(BLOCK)).min(self.read.len());

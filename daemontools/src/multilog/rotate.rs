@@ -7,6 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use memchr::memrchr;
 use unix::clock::Wall;
 
+use crate::stamp;
 use crate::tai::{self, LABEL};
 
 /// A file this close to its size is full when a line ends.
@@ -198,10 +199,7 @@ pub fn next_time(last: Wall, now: Wall) -> Wall {
     if last < now || is_ahead(last, now) {
         return now;
     }
-    match last.nanos {
-        0..999_999_999 => Wall { nanos: last.nanos + 1, ..last },
-        _ => Wall { seconds: last.seconds.saturating_add(1), nanos: 0 },
-    }
+    stamp::next(last)
 }
 
 /// The time of the newest of these old names.

@@ -2,14 +2,22 @@
 
 #[path = "multilog/actions.rs"]
 mod actions;
+#[path = "multilog/behind.rs"]
+mod behind;
 #[path = "multilog/crash.rs"]
 mod crash;
 #[path = "multilog/files.rs"]
 mod files;
+#[path = "multilog/limits.rs"]
+mod limits;
+#[path = "multilog/losses.rs"]
+mod losses;
 #[path = "multilog/processor.rs"]
 mod processor;
 #[path = "multilog/signals.rs"]
 mod signals;
+#[path = "multilog/stamps.rs"]
+mod stamps;
 #[path = "multilog/trouble.rs"]
 mod trouble;
 
@@ -63,6 +71,11 @@ fn started(side: &Side, actions: &[&str]) -> Background {
         assert!(until(is_open), "no {}", current.display());
     }
     program
+}
+
+/// Lines of a hundred bytes.
+fn numbered(count: usize) -> String {
+    (0..count).map(|number| format!("{number:099}\n")).collect::<Vec<_>>().concat()
 }
 
 /// Writes lines to it.

@@ -2,8 +2,8 @@
 #![no_main]
 
 use daemontools::local::{Form, Localizer};
-use daemontools::stamp::Stamper;
-use daemontools::tai::{LABEL, read, stamp};
+use daemontools::stamp::{self, Stamper};
+use daemontools::tai::{self, LABEL, read};
 use libfuzzer_sys::fuzz_target;
 use unix::clock::{self, Wall};
 use wire::gather::Gather;
@@ -23,7 +23,7 @@ fn localized(form: Form, lines: &[u8], size: usize) -> Vec<u8> {
 
 fuzz_target!(|data: &[u8]| {
     if let Some(time) = read(data) {
-        assert_eq!(&stamp(time)[..LABEL], data);
+        assert_eq!(&tai::stamp(time)[..LABEL], data);
     }
     for form in [Form::Label, Form::Seconds] {
         let whole = localized(form, data, usize::MAX);
@@ -33,9 +33,17 @@ fuzz_target!(|data: &[u8]| {
         }
     }
 
-    let (mut stamper, mut stamped) = (Stamper::default(), Gather::default());
-    stamper.feed(data, &mut stamped, || Wall { seconds: 994_720_184, nanos: 848_605_500 });
-    let lines = stamped.text().split_inclusive(|byte| *byte == b'\n');
-    let plain: Vec<u8> = lines.flat_map(|line| &line[LABEL + 1..]).copied().collect();
-    assert_eq!(plain, data);
+    let time = Wall { seconds: 994_720_184, nanos: 999_999_990 };
+    for form in [stamp::Form::Tai64n, stamp::Form::Iso, stamp::Form::Unix] {
+        let (mut stamper, mut stamped) = (Stamper::new(form), Gather::default());
+        for part in data.chunks(1 + data.len() / 3) {
+            stamper.feed(part, &mut stamped, || time);
+        }
+        let lines = stamped.text().split_inclusive(|byte| *byte == b'\n');
+        let plain = lines.flat_map(|line| {
+            let space = line.iter().position(|byte| *byte == b' ').unwrap();
+            &line[space + 1..]
+        });
+        assert!(plain.eq(data));
+    }
 });
