@@ -11,7 +11,7 @@ use prog::{Args, Exit, Program};
 use qmail::spawn::report::code;
 use qmail::users::Owner;
 use qmail::users::getpw::{candidates, unclaimed};
-use queue::home::Home;
+use queue::home::{Account, Home};
 use unix::Uid;
 use unix::errno;
 use unix::user::{Accounts, User};
@@ -39,9 +39,7 @@ fn run(mut args: Args) -> Result<Exit, Exit> {
 fn find(home: &Home, local: &[u8]) -> Result<Option<Owner>, Exit> {
     let accounts = Accounts::read().map_err(|_| Exit(code::SYSTEM))?;
     for candidate in candidates(local) {
-        let user = accounts.find(&candidate.name).map_err(|_| Exit(code::SYSTEM))?;
-        // Of a private host, every other account is somebody else's.
-        let user = user.filter(|user| !home.private || user.uid == Uid::current());
+        let user = account(home, &accounts, &candidate.name).map_err(|_| Exit(code::SYSTEM))?;
         if let Some(user) = user
             && receives(&user)?
         {
@@ -49,6 +47,18 @@ fn find(home: &Home, local: &[u8]) -> Result<Option<Owner>, Exit> {
         }
     }
     Ok(None)
+}
+
+/// The account called `name`. A private host has an alias account of its own, and every other that is not
+/// the caller's is somebody else's.
+fn account(home: &Home, accounts: &Accounts, name: &[u8]) -> io::Result<Option<User>> {
+    if !home.private {
+        return accounts.find(name);
+    }
+    if name == Account::Alias.name().as_bytes() {
+        return home.alias();
+    }
+    Ok(accounts.find(name)?.filter(|user| user.uid == Uid::current()))
 }
 
 fn alias(home: &Home) -> Result<User, Exit> {

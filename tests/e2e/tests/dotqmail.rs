@@ -3,19 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use harness::{ADDRESS, Host, executable, until};
+use harness::{ADDRESS, Host, executable};
 
 const MESSAGE: &str = "From: a@b.example\nMessage-ID: <one@b.example>\nSubject: s\n\nbody\n";
 
 fn send(host: &Host, to: &str) {
     let to = format!("{to}@daisychain.example");
     assert_eq!(host.send(MESSAGE, &["-f", "a@b.example", &to]).exit, 0);
-}
-
-fn arrives(host: &Host, file: &str, text: &str) {
-    let read = || fs::read_to_string(host.path(file)).unwrap_or_default();
-    let came = until(|| read().contains(text));
-    assert!(came, "no {text:?} in {file}: {:?}\n{}", read(), host.said());
 }
 
 /// A program of the user's, `you/NAME`.
@@ -31,7 +25,7 @@ fn programs_that_expect_the_lines_of_the_envelope() {
     script(&host, "filter", "cat > filtered");
     host.write("you/.qmail-filter", "|preline ./filter\n");
     send(&host, "you-filter");
-    arrives(&host, "you/filtered", "\nbody\n");
+    host.arrives("you/filtered", "\nbody\n");
     let text = fs::read_to_string(host.path("you/filtered")).expect("a file");
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("From a@b.example "), "{text}");
@@ -45,7 +39,7 @@ fn programs_that_expect_the_lines_of_the_envelope() {
     send(&host, "you-uucp-Joe.x");
     let head = "- -r -gC -aa@b.example gonzo!rmail (Joe.x@daisychain.example)\n\
                 Return-Path: <a@b.example>\nReceived: ";
-    arrives(&host, "you/sent", head);
+    host.arrives("you/sent", head);
     host.drains();
 }
 
@@ -56,8 +50,8 @@ fn forwarding_to_an_address_made_of_variables() {
     host.write("you/.qmail-default", "./default\n");
     send(&host, "Some.Body");
     let text = "Return-Path: <a@b.example>\nDelivered-To: you-Some.Body@daisychain.example\n";
-    arrives(&host, "you/default", text);
-    arrives(&host, "you/default", "\nDelivered-To: Some.Body@daisychain.example\n");
+    host.arrives("you/default", text);
+    host.arrives("you/default", "\nDelivered-To: Some.Body@daisychain.example\n");
     host.logs("qmail", "success: forward:_qp_");
 }
 
@@ -68,7 +62,7 @@ fn logging_what_passes() {
     host.write("you/.qmail-log", format!("{awk}./msg-log\n"));
     send(&host, "you-log");
     host.logs("qmail", "success: Message-ID:_<one@b.example>/did_1+0+1/");
-    arrives(&host, "you/msg-log", "From a@b.example ");
+    host.arrives("you/msg-log", "From a@b.example ");
 }
 
 #[test]
@@ -85,9 +79,9 @@ fn conditions() {
         let to = format!("you-{to}@daisychain.example");
         assert_eq!(host.send(MESSAGE, &["-f", ADDRESS, &to]).exit, 0);
     }
-    arrives(&host, "you/passed", "\nbody\n");
-    arrives(&host, "you/redirected", "\nbody\n");
-    arrives(&host, "you/stayed", "\nbody\n");
+    host.arrives("you/passed", "\nbody\n");
+    host.arrives("you/redirected", "\nbody\n");
+    host.arrives("you/stayed", "\nbody\n");
     let bounces = host.receives(2).concat();
     assert!(bounces.contains("<you-no@daisychain.example>:\nGone fishing. (#5.1.1)\n"));
     assert!(bounces.contains("<you-if@daisychain.example>:\n"));
@@ -103,19 +97,19 @@ fn a_list_with_an_owner() {
     host.write("you/.qmail-one", "./one\n");
     host.write("you/.qmail-two", "|bouncesaying 'No such member. (#5.1.1)'\n");
     send(&host, "you-list");
-    arrives(&host, "you/one", "Return-Path: <you-list-owner@daisychain.example>\n");
+    host.arrives("you/one", "Return-Path: <you-list-owner@daisychain.example>\n");
     // A bounce goes to the owner, not to who sent.
-    arrives(&host, "you/owner", "No such member. (#5.1.1)");
+    host.arrives("you/owner", "No such member. (#5.1.1)");
 
     // With a sender for each member, another host's bounce says by its address whom it is about. Our
     // own is one message about all who failed, and goes to the address without a member.
     host.write("you/.qmail-list-owner-default", "|echo \"[$DEFAULT]\" >> bounced\n");
     send(&host, "you-list");
     let sender = "you-list-owner-you-one=daisychain.example@daisychain.example";
-    arrives(&host, "you/one", &format!("Return-Path: <{sender}>\n"));
-    arrives(&host, "you/bounced", "[]\n");
+    host.arrives("you/one", &format!("Return-Path: <{sender}>\n"));
+    host.arrives("you/bounced", "[]\n");
     send(&host, "you-list-owner-you-two=daisychain.example");
-    arrives(&host, "you/bounced", "[you-two=daisychain.example]\n");
+    host.arrives("you/bounced", "[you-two=daisychain.example]\n");
     host.drains();
 }
 

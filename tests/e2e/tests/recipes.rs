@@ -1,21 +1,11 @@
 //! `.qmail` files and the recipes of the FAQ.
 
-use harness::{ADDRESS, Host, Smtp, until};
+use harness::{ADDRESS, Host, Smtp};
 
 const MESSAGE: &str = "From: a@b.example\nTo: x\nSubject: s\n\nbody\n";
 
 fn send(host: &Host, to: &str) {
     assert_eq!(host.send(MESSAGE, &["-f", "a@b.example", to]).exit, 0);
-}
-
-fn arrives(host: &Host, file: &str, text: &str) {
-    let read = || std::fs::read_to_string(host.path(file)).unwrap_or_default();
-    assert!(
-        until(|| read().contains(text)),
-        "no {text:?} in {file}: {:?}\n{}",
-        read(),
-        host.said()
-    );
 }
 
 #[test]
@@ -31,10 +21,10 @@ fn an_extension_goes_to_maildir_mbox_program_and_forward() {
     );
     assert!(mail[0].contains("\nDelivered-To: you-all@daisychain.example\n"), "{}", mail[0]);
     assert_eq!(host.mail_in("you/Maildir2").len(), 1);
-    arrives(&host, "you/Mailbox", "From a@b.example ");
-    arrives(&host, "you/program", "\nbody\n");
-    arrives(&host, "you/environment", "EXT=all\n");
-    arrives(&host, "you/environment", "RECIPIENT=you-all@daisychain.example\n");
+    host.arrives("you/Mailbox", "From a@b.example ");
+    host.arrives("you/program", "\nbody\n");
+    host.arrives("you/environment", "EXT=all\n");
+    host.arrives("you/environment", "RECIPIENT=you-all@daisychain.example\n");
     host.drains();
 }
 
@@ -45,8 +35,8 @@ fn a_default_file_takes_what_no_other_does() {
     host.write("you/.qmail-list-default", "|echo \"$DEFAULT\" > list\n");
     send(&host, "you-Some.Thing@daisychain.example");
     send(&host, "you-list-owner@daisychain.example");
-    arrives(&host, "you/default", "Some.Thing\n");
-    arrives(&host, "you/list", "owner\n");
+    host.arrives("you/default", "Some.Thing\n");
+    host.arrives("you/list", "owner\n");
 }
 
 #[test]
@@ -54,7 +44,7 @@ fn an_alias_with_dots_and_one_for_root() {
     let host = Host::start();
     host.write("qmail/alias/.qmail-p:d:q:bach", "./bach\n");
     send(&host, "P.D.Q.Bach@daisychain.example");
-    arrives(&host, "qmail/alias/bach", "\nDelivered-To: P.D.Q.Bach@daisychain.example\n");
+    host.arrives("qmail/alias/bach", "\nDelivered-To: P.D.Q.Bach@daisychain.example\n");
     send(&host, "root@daisychain.example");
     assert!(host.receives(1)[0].contains("\nDelivered-To: root@daisychain.example\n"));
 }
@@ -81,8 +71,8 @@ fn a_virtual_domain_belongs_to_a_user() {
     host.svc("-h", "qmail");
     Smtp::connect(host.port()).deliver("a@b.example", "info@virtual.example", MESSAGE);
     send(&host, "me@any.wild.example");
-    arrives(&host, "you/virtual", "info virtual.example\n");
-    arrives(&host, "you/wild", "me any.wild.example\n");
+    host.arrives("you/virtual", "info virtual.example\n");
+    host.arrives("you/wild", "me any.wild.example\n");
 }
 
 #[test]

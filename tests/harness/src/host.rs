@@ -255,6 +255,14 @@ impl Host {
         self.mail().iter().map(|mail| String::from_utf8_lossy(mail).into_owned()).collect()
     }
 
+    /// Waits until a file of the host contains `text`.
+    pub fn arrives(&self, file: &str, text: &str) {
+        let read =
+            || String::from_utf8_lossy(&fs::read(self.path(file)).unwrap_or_default()).into_owned();
+        let came = until(|| read().contains(text));
+        assert!(came, "no {text:?} in {file}: {:?}\n{}", read(), self.said());
+    }
+
     /// Waits until the queue holds no message.
     pub fn drains(&self) {
         let mess = self.path("qmail/queue/mess");

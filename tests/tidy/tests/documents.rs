@@ -40,20 +40,20 @@ fn files_that_documents_name_exist() {
     none(wrong);
 }
 
-/// The rows of the tables of differences and of observed behaviour: document, program, named tests.
+/// The rows of the tables of differences, of observed behaviour and of recipes: document, program, named tests.
 fn rows() -> Vec<(String, String, String)> {
     let mut rows = Vec::new();
     for path in documents() {
         let name = relative(&path).display().to_string();
-        if !name.starts_with("doc/compatibility") && !name.starts_with("doc/originals") {
+        let tables = ["doc/compatibility", "doc/originals", "doc/recipes"];
+        if !tables.iter().any(|table| name.starts_with(table)) {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap_or_default();
         for line in text.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---")) {
             let cells: Vec<&str> = line.trim_matches('|').split(" |").map(str::trim).collect();
             if let [program, .., test] = cells.as_slice()
-                && *program != "| program"
-                && *program != "program"
+                && !["program", "document"].contains(program)
             {
                 let row = (name.clone(), (*program).to_owned(), (*test).to_owned());
                 rows.push(row);
