@@ -108,6 +108,12 @@ impl Background {
         self.child.stdin = None;
     }
 
+    /// True if it has ended.
+    #[must_use]
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
     /// Waits until it has ended by itself; gives the exit code, −N for signal N.
     pub fn ends(&mut self) -> i32 {
         use std::os::unix::process::ExitStatusExt;

@@ -1,0 +1,67 @@
+//! The system calls of a program that count.
+
+use std::collections::HashMap;
+
+use super::world::World;
+
+/// What happens at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The program is killed as it begins the call.
+    Death,
+    /// The call fails: no room, or an error of the disk.
+    Full,
+}
+
+/// A system call of a program.
+#[derive(Debug)]
+pub struct Point {
+    /// What it is, for those who read what went wrong; a word.
+    pub name: String,
+    /// The options of strace that let it happen.
+    pub options: String,
+}
+
+/// Calls that change something or tell somebody.
+const TELLING: &str = "openat,write,writev,pwrite64,linkat,unlinkat,fsync,fdatasync,ftruncate,utimensat,\
+                       clone,clone3,?fork,?vfork,execve,exit_group,sendto,connect,flock";
+
+/// Calls that a disk can refuse.
+const WRITING: &str =
+    "openat,write,writev,pwrite64,linkat,unlinkat,fsync,fdatasync,ftruncate,utimensat";
+
+/// Runs a round in which nothing happens, to see what calls there are.
+pub fn record(world: &mut World, why: Why) -> Vec<Point> {
+    let calls = if why == Why::Death { TELLING } else { WRITING };
+    let file = world.host.path("calls");
+    world.options(&format!("-y -s 40 -o {} -e trace={calls}", file.display()));
+    let _ = world.round("recorded"); // nothing is to be learnt from it but the calls
+    world.finish();
+    let trace = std::fs::read(&file).expect("a record of calls");
+    let host = world.host.path("").display().to_string();
+    let trace = String::from_utf8_lossy(&trace).into_owned();
+    let lines = trace.lines().filter(|line| line.contains('(') && !line.starts_with("---"));
+    let (mut points, mut counts) = (Vec::new(), HashMap::new());
+    for line in lines {
+        let (call, rest) = line.split_once('(').expect("a call");
+        // strace counts each call by itself.
+        let when = *counts.entry(call).and_modify(|count| *count += 1).or_insert(1);
+        let changes = call != "openat" || rest.contains("O_CREAT");
+        let is_there = why == Why::Death || rest.contains(&host);
+        // What was refused anyway, and the trigger, which nobody waits for.
+        let matters = why == Why::Death || !rest.contains("/lock/") && !line.contains(" = -1 ");
+        if !(changes && is_there && matters) {
+            continue;
+        }
+        let what = match why {
+            Why::Death => "signal=SIGKILL",
+            Why::Full if points.len() % 2 == 0 => "error=ENOSPC",
+            Why::Full => "error=EIO",
+        };
+        points.push(Point {
+            name: format!("{call}-{when}"),
+            options: format!("-o /dev/null -e inject={call}:{what}:when={when}"),
+        });
+    }
+    points
+}

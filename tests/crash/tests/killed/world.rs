@@ -1,0 +1,284 @@
+//! A host without supervise, in which one program is run by strace when a test says so.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use harness::{Background, Command, Host, Peer, Smtp, executable, free_port, until};
+use unix::signal::Signal;
+
+const YOU: &str = "you@daisychain.example";
+const RECIPIENTS: [&str; 4] =
+    [YOU, "you-box@daisychain.example", "you-fail@daisychain.example", "friend@elsewhere.example"];
+
+/// How long a round may be without progress before the host is started again.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// How often deferred deliveries are tried again.
+const FLUSH: Duration = Duration::from_millis(50);
+
+/// A running host.
+pub struct World {
+    pub host: Host,
+    peer: Peer,
+    port: u16,
+    daemons: Option<Background>,
+    smtpd: Option<Background>,
+    /// Which connections of the peer, and which bytes of the log, were looked at.
+    heard: usize,
+    program: String,
+}
+
+/// What a round has shown.
+pub struct Found {
+    /// Copies beyond one for each recipient.
+    pub repeated: usize,
+    /// True if the log, or a reply, says that something is wrong.
+    pub is_told: bool,
+}
+
+impl World {
+    /// A host whose `program` can be traced, where its arguments have `argument` in them.
+    pub fn new(strace: &[OsString], program: &str, argument: &str) -> World {
+        let mut host = Host::made();
+        let peer = Peer::start(Peer::agree);
+        let remote = format!("elsewhere.example:127.0.0.1:{}\n", peer.port());
+        host.write("qmail/control/smtproutes", remote);
+        host.write("you/.qmail-box", "./Mailbox\n");
+        host.write("you/.qmail-fail", "|exit 100\n");
+        // The queue and the user are made as the host starts.
+        host.resume();
+        host.stop();
+        let real = fs::canonicalize(host.path("../target/command")).expect("programs");
+        let bin = host.path("wrapped");
+        fs::create_dir(&bin).expect("a directory");
+        for entry in fs::read_dir(&real).expect("programs").flatten() {
+            let name = entry.file_name();
+            if name != *program && entry.path().is_file() {
+                symlink(entry.path(), bin.join(name)).expect("a link");
+            }
+        }
+        let words: Vec<_> = strace.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let script = format!(
+            "#!/bin/sh\ncase $* in *{3}*)\nif mv '{0}/options' \"{0}/options.$$\" 2>/dev/null; then\n  \
+             read -r options < \"{0}/options.$$\"; exec {1} -D -qq $options {2} \"$@\"\nfi;;\nesac\nexec {2} \"$@\"\n",
+            host.path("").display(),
+            words.join(" "),
+            real.join(program).display(),
+            argument,
+        );
+        host.write(&format!("wrapped/{program}"), script);
+        executable(&bin.join(program));
+        let home = host.path("qmail/bin");
+        fs::remove_file(&home).expect("a link");
+        symlink(&bin, home).expect("a link");
+        let program = program.to_owned();
+        let mut world =
+            World { host, peer, port: free_port(), daemons: None, smtpd: None, heard: 0, program };
+        let port = world.port.to_string();
+        let words = ["tcpserver", "-H", "-R", "-l", "x", "127.0.0.1", &port, "qmail-smtpd"];
+        world.smtpd = Some(world.command(&words).env("RELAYCLIENT", "").start_in_background());
+        // Until the end of the dialogue, so that no run of the program is left over.
+        assert!(until(|| std::net::TcpStream::connect(("127.0.0.1", world.port)).is_ok()));
+        let mut smtp = Smtp::connect(world.port);
+        assert!(smtp.say("QUIT").starts_with("220 "));
+        smtp.rest();
+        world
+    }
+
+    fn command<'a>(&'a self, words: &[&str]) -> Command<'a> {
+        let bin = self.host.path("wrapped").display().to_string();
+        self.host.command(words).env("PATH", format!("{bin}:/usr/local/bin:/usr/bin:/bin"))
+    }
+
+    /// The program's next run is under strace with these options.
+    pub fn options(&mut self, options: &str) {
+        if self.is_daemon() {
+            self.finish();
+        }
+        self.host.write("options", format!("{options}\n"));
+    }
+
+    fn is_daemon(&self) -> bool {
+        ["qmail-send", "qmail-clean", "qmail-lspawn", "qmail-rspawn"].contains(&&*self.program)
+    }
+
+    /// Ends the daemons in order, if they do not take too long.
+    pub fn finish(&mut self) {
+        if let Some(mut daemons) = self.daemons.take() {
+            let started = Instant::now();
+            World::signal(&daemons, Signal::SIGTERM);
+            until(|| daemons.has_ended() || started.elapsed() > PATIENCE);
+        }
+    }
+
+    /// Sends a signal to qmail-send, once the process has become that.
+    fn signal(daemons: &Background, signal: Signal) {
+        let name = fs::read_to_string(format!("/proc/{}/comm", daemons.pid())).unwrap_or_default();
+        if name.starts_with("qmail-send") {
+            daemons.signal(signal);
+        }
+    }
+
+    fn start(&mut self) {
+        let daemons = self.command(&["qmail-start", "./Maildir/"]).start_in_background();
+        self.daemons = Some(daemons);
+    }
+
+    fn log(&self) -> String {
+        let log = self.daemons.as_ref().map(Background::stdout).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Sends a message to everybody; true if it was accepted. A client that gets no answer tries again.
+    fn send(&self, name: &str) -> bool {
+        let mut smtp = Smtp::connect(self.port);
+        let text = format!("Subject: {name}\r\n\r\nbody of {name}.\r\n.");
+        let mut lines = vec!["HELO x".to_owned(), format!("MAIL FROM:<{YOU}>")];
+        lines.extend(RECIPIENTS.map(|recipient| format!("RCPT TO:<{recipient}>")));
+        lines.extend(["DATA".to_owned(), text]);
+        smtp.reply();
+        lines.iter().all(|line| {
+            let reply = smtp.say(line);
+            reply.starts_with("250") || reply.starts_with("354")
+        })
+    }
+
+    /// Takes a message through the host, whatever happens to the program on the way, until everybody has
+    /// it and the queue holds nothing of it.
+    pub fn round(&mut self, name: &str) -> Found {
+        let mut attempts = 1;
+        let mut said = String::new();
+        while !self.send(name) {
+            attempts += 1;
+            assert!(attempts < 4, "{}: {name}: not accepted", self.program);
+        }
+        if self.daemons.is_none() {
+            self.start();
+        }
+        let began = Instant::now();
+        let mut last = Instant::now();
+        let mut flushed = Instant::now();
+        while !(self.has_all(name) && self.is_drained()) {
+            let limit = Duration::from_secs(40);
+            assert!(began.elapsed() < limit, "{}: {name}: {}\n{said}", self.program, self.log());
+            let has_ended = self.daemons.as_mut().is_some_and(Background::has_ended);
+            if has_ended || last.elapsed() > PATIENCE {
+                said.push_str(&self.log());
+                self.finish();
+                self.start();
+                last = Instant::now();
+            }
+            // What is deferred is not waited for. It hears of this once it has said something.
+            if flushed.elapsed() > FLUSH && self.log().contains("status: ") {
+                flushed = Instant::now();
+                World::signal(self.daemons.as_ref().expect("started"), Signal::SIGALRM);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        said.push_str(&self.log());
+        let words = ["warning: ", "alert: ", ": deferral: ", "trouble"];
+        let is_told = attempts > 1 || words.iter().any(|word| said.contains(word));
+        let copies = self.copies(name);
+        let most = attempts + 1;
+        for (who, copies) in &copies {
+            assert!((1..=most).contains(copies), "{name}: {who}: {copies} copies\n{said}");
+        }
+        self.look_for_torn(name);
+        self.empty();
+        Found { repeated: copies.iter().map(|(_, copies)| copies - 1).sum(), is_told }
+    }
+
+    fn mbox(&self) -> String {
+        let mbox = fs::read(self.host.path("you/Mailbox")).unwrap_or_default();
+        String::from_utf8_lossy(&mbox).into_owned()
+    }
+
+    /// How many copies each recipient has, and the sender of the bounce.
+    fn copies(&self, name: &str) -> [(&'static str, usize); 4] {
+        let body = format!("\nbody of {name}.\n");
+        let mail: Vec<_> = self
+            .host
+            .mail()
+            .iter()
+            .map(|mail| String::from_utf8_lossy(mail).into_owned())
+            .collect();
+        let (bounces, mail): (Vec<_>, Vec<_>) = mail
+            .iter()
+            .filter(|mail| mail.contains(&body))
+            .partition(|mail| mail.contains("--- Below"));
+        // An mbox may have a torn message before the whole one.
+        let boxed = self.mbox().matches(&format!("\nbody of {name}.\n\n")).count();
+        let heard = self.peer.heard();
+        let is_sent = |heard: &&String| heard.contains(&format!("\r\nbody of {name}.\r\n.\r\n"));
+        let sent = heard.iter().skip(self.heard).filter(is_sent).count();
+        [("maildir", mail.len()), ("mbox", boxed), ("sender", bounces.len()), ("peer", sent)]
+    }
+
+    fn has_all(&self, name: &str) -> bool {
+        self.copies(name).iter().all(|(_, copies)| *copies > 0)
+    }
+
+    /// True if there is no message. What moves from todo/ to info/ meanwhile is seen the second time.
+    fn is_drained(&self) -> bool {
+        let is_empty = |area: &str| files(&self.host.path("qmail/queue").join(area)).is_empty();
+        let areas = ["info", "todo", "local", "remote", "bounce", "info", "todo"];
+        areas.into_iter().all(is_empty)
+    }
+
+    fn look_for_torn(&self, name: &str) {
+        for mail in self.host.mail() {
+            let mail = String::from_utf8_lossy(&mail).into_owned();
+            let is_whole =
+                mail.starts_with("Return-Path: ") && mail.ends_with(&format!("body of {name}.\n"));
+            assert!(is_whole, "{name}: torn: {mail}");
+        }
+    }
+
+    fn empty(&mut self) {
+        self.heard = self.peer.heard().len();
+        for file in files(&self.host.path("you/Maildir/new")) {
+            fs::remove_file(file).expect("a message");
+        }
+        let _ = fs::write(self.host.path("you/Mailbox"), ""); // there may be none
+    }
+
+    /// Two days later all is gone that the dead have left in the queue.
+    pub fn nothing_stays(&mut self) {
+        self.finish();
+        let queue = self.host.path("qmail/queue");
+        let then = SystemTime::now() - Duration::from_hours(48);
+        let left = |areas: &[&str]| -> Vec<PathBuf> {
+            areas.iter().flat_map(|area| files(&queue.join(area))).collect()
+        };
+        let areas = ["pid", "intd", "mess"];
+        for file in left(&areas) {
+            let times = fs::FileTimes::new().set_accessed(then).set_modified(then);
+            fs::File::options()
+                .write(true)
+                .open(file)
+                .expect("a file")
+                .set_times(times)
+                .expect("root may");
+        }
+        self.start();
+        let is_gone = until(|| left(&areas).is_empty());
+        assert!(is_gone, "{}: it stays: {:?}\n{}", self.program, left(&areas), self.log());
+        assert!(self.is_drained());
+    }
+}
+
+/// The files in a directory and those below it.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(files(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found
+}
