@@ -1,61 +1,13 @@
 //! List names, base order, the refusal session of rblsmtpd.
 
+mod list;
 mod session;
 
-use std::net::IpAddr;
-
-use wire::ip;
-
+pub use list::{Finding, List, Purpose};
 pub use session::Session;
 
 /// Longest text of a reason, in bytes.
 const TEXT: usize = 200;
-
-/// What a list is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Who is listed is allowed: `-a`.
-    Allow,
-    /// Who is listed is refused: `-r`.
-    Refuse,
-}
-
-/// A list, and what the options before it say about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct List {
-    /// `-a` or `-r`.
-    pub purpose: Purpose,
-    /// The name below which addresses are listed.
-    pub base: Vec<u8>,
-    /// `-b`: who is listed gets a permanent error.
-    pub bounces: bool,
-    /// `-c`: a list that cannot be asked is taken for one that speaks against the client.
-    pub fails_closed: bool,
-}
-
-impl List {
-    /// The name that is there if `address` is listed: octets in reverse, or for IPv6 hexadecimal
-    /// digits, then the base.
-    #[must_use]
-    pub fn name(&self, address: IpAddr) -> Vec<u8> {
-        let mut name = Vec::with_capacity(72 + self.base.len());
-        ip::push_reversed(&mut name, address);
-        name.push(b'.');
-        name.extend_from_slice(&self.base);
-        name
-    }
-}
-
-/// What a list says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// It cannot be asked now.
-    Failed,
-    /// The client is listed, for this reason.
-    Listed(Vec<u8>),
-    /// The client is not listed.
-    NotListed,
-}
 
 /// What becomes of the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +23,9 @@ pub enum Verdict {
 pub struct Refusal(Vec<u8>);
 
 impl Refusal {
-    fn new(code: &[u8], text: &[u8]) -> Refusal {
+    /// The reply of `code` and as much of `text` as it may have; `?` stands for what cannot be printed.
+    #[must_use]
+    pub fn new(code: &[u8], text: &[u8]) -> Refusal {
         let text = text.iter().take(TEXT);
         let printable = text.map(|byte| if (32..127).contains(byte) { *byte } else { b'?' });
         Refusal([code, b" "].concat().into_iter().chain(printable).collect())
@@ -126,7 +80,7 @@ mod tests {
     use super::*;
 
     fn list(purpose: Purpose) -> List {
-        List { purpose, base: b"list.example".to_vec(), bounces: false, fails_closed: false }
+        List::new(purpose, b"list.example").unwrap()
     }
 
     fn refuse() -> List {
@@ -152,15 +106,6 @@ mod tests {
         assert_eq!(by_variable(Some(b"go away")), Some(refused("451 go away")));
         assert_eq!(by_variable(Some(b"-go away")), Some(refused("553 go away")));
         assert_eq!(by_variable(Some(b"-")), Some(refused("553 ")));
-    }
-
-    #[test]
-    fn a_name_is_the_address_in_reverse() {
-        assert_eq!(refuse().name("192.0.2.1".parse().unwrap()), b"1.2.0.192.list.example");
-        assert_eq!(refuse().name("::ffff:192.0.2.1".parse().unwrap()), b"1.2.0.192.list.example");
-        let six = refuse().name("2001:db8::1".parse().unwrap());
-        assert!(six.starts_with(b"1.0.0.0.0.0."));
-        assert!(six.ends_with(b"8.b.d.0.1.0.0.2.list.example"));
     }
 
     #[test]

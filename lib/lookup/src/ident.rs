@@ -85,7 +85,8 @@ impl Query {
 ///
 /// `None` for a reply that is not of this kind. The name ends at the line's end or a zero byte, is
 /// free of blanks and control characters, and has at most 257 bytes; it may be empty.
-fn user(reply: &[u8]) -> Option<Vec<u8>> {
+#[must_use]
+pub fn user(reply: &[u8]) -> Option<Vec<u8>> {
     let line = text::lines(reply).next()?;
     let mut fields = line.splitn(4, |&byte| byte == b':');
     let (_ports, kind, _system) = (fields.next()?, fields.next()?, fields.next()?);

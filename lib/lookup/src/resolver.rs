@@ -7,7 +7,7 @@
 //! `schedule`: without a budget a silent server costs 59 seconds.
 
 mod exchange;
-mod message;
+pub mod message;
 mod name;
 mod schedule;
 mod servers;
@@ -23,7 +23,7 @@ use unix::random;
 use wire::ip;
 
 /// A name that stands for itself, not for a place in a message.
-type Owned = Name<Vec<u8>>;
+pub type Owned = Name<Vec<u8>>;
 
 /// What kind of record is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

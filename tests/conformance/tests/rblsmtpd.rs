@@ -165,6 +165,31 @@ fn a_reason_of_any_length_comes_by_tcp() {
     assert!(ours(&["-r", "large"]).0.contains("\r\n451 by TCP\r\n"));
 }
 
+#[test]
+fn codes_can_be_selected() {
+    let world = |name: &str, kind: &str| match (name, kind) {
+        ("1.2.0.192.codes", "A") => {
+            Answer::Records(vec![Record::Address("127.0.0.10".parse().unwrap())])
+        }
+        ("1.2.0.192.codes", "TXT") => text("a home line"),
+        _ => Answer::NoName,
+    };
+    let dns = Dns::start(world);
+    let side = Side::ours();
+    let said = |options: &[&str]| {
+        let run = command(&side, options).env("DNSCACHEIP", dns.place()).run();
+        (run.exit, without_pid(&run.stderr.escape_ascii().to_string()))
+    };
+    let refused = (0, "rblsmtpd: 192.0.2.1 pid PID: 451 a home line\\n".to_owned());
+    let served = (0, String::new());
+    assert_eq!(said(&["-r", "codes=127.0.0.2-11"]), refused);
+    assert_eq!(said(&["-r", "codes=127.0.0.2-9"]), served);
+    assert_eq!(said(&["-r", "codes=127.0.0.4,127.0.0.10"]), refused);
+    assert_eq!(said(&["-a", "codes=127.0.0.10", "-r", "codes"]), served);
+    assert_eq!(said(&["-a", "codes=127.0.0.11", "-r", "codes"]), refused);
+    assert_eq!(said(&["-r", "codes=10"]).0, 100);
+}
+
 /// A server that fails every question. It takes eleven seconds to be sure of that, as ever.
 fn failing(options: &[&str]) -> (String, String) {
     let dns = Dns::start(|name, kind| match world(name, kind) {

@@ -1,12 +1,11 @@
 //! rblsmtpd — refuse mail from hosts that are listed in DNS, else run an SMTP server.
 
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lookup::resolver::{Error, Kind, Question, Record, Resolver};
+use lookup::resolver::{Question, Resolver};
 use prog::{Args, Chain, Exit, Fatal, Program};
 use ucspi_tcp::rbl::{self, Finding, List, Purpose, Refusal, Session, Verdict};
 use unix::signal::{self, Signal};
@@ -29,10 +28,12 @@ fn run(mut args: Args) -> Result<Result<Chain, Exit>, Fatal> {
     let (mut bounces, mut fails_closed, mut timeout) = (false, false, 60);
     let mut lists = Vec::new();
     while let Some(opt) = args.option(b"bBcCt:r:a:")? {
-        let mut add = |purpose, base| lists.push(List { purpose, base, bounces, fails_closed });
         match opt.letter {
-            b'r' => add(Purpose::Refuse, opt.value.into_vec()),
-            b'a' => add(Purpose::Allow, opt.value.into_vec()),
+            b'r' | b'a' => {
+                let purpose = if opt.letter == b'r' { Purpose::Refuse } else { Purpose::Allow };
+                let list = List::new(purpose, opt.value.as_bytes()).ok_or_else(|| args.usage())?;
+                lists.push(List { bounces, fails_closed, ..list });
+            }
             b't' => timeout = opt.number().ok_or_else(|| args.usage())?,
             b'b' | b'B' => bounces = opt.letter == b'b',
             _ => fails_closed = opt.letter == b'c',
@@ -68,41 +69,16 @@ fn ask(lists: &[List]) -> Verdict {
         RBLSMTPD.warning("no client address, so no list can be asked", ());
         return rbl::by_lists(lists.iter().map(|list| (list, Finding::Failed)));
     };
-    let questions: Vec<_> = lists.iter().map(|list| question(list, address)).collect();
-    let asked: Vec<Question> = questions.iter().flatten().cloned().collect();
+    let questions: Vec<_> = lists.iter().map(|list| list.questions(address)).collect();
+    let asked: Vec<Question> = questions.iter().flatten().flatten().cloned().collect();
     let mut answers = Resolver::of_process().within(BUDGET).ask(&asked).into_iter();
-    let findings = questions.into_iter().map(|question| match question {
-        Ok(_) => found(answers.next()),
-        Err(_) => Finding::Failed,
-    });
-    rbl::by_lists(lists.iter().zip(findings))
-}
-
-fn question(list: &List, address: IpAddr) -> Result<Question, Error> {
-    let kind = match list.purpose {
-        Purpose::Allow => Kind::A,
-        Purpose::Refuse => Kind::Txt,
-    };
-    Question::new(&list.name(address), kind)
-}
-
-/// All text of all records is one reason; a record without any is none.
-fn found(answer: Option<Result<Vec<Record>, Error>>) -> Finding {
-    let records = match answer {
-        Some(Ok(records)) => records,
-        Some(Err(Error::NoData | Error::NoName)) => return Finding::NotListed,
-        Some(Err(_)) | None => return Finding::Failed,
-    };
-    let is_address = |record: &Record| matches!(record, Record::Address(_));
-    if records.iter().any(is_address) {
-        return Finding::Listed(Vec::new());
-    }
-    let texts = records.into_iter().filter_map(|record| match record {
-        Record::Text(text) => Some(text),
-        _ => None,
-    });
-    let text: Vec<u8> = texts.flatten().collect();
-    if text.is_empty() { Finding::NotListed } else { Finding::Listed(text) }
+    rbl::by_lists(lists.iter().zip(questions).map(|(list, questions)| match questions {
+        Ok(questions) => {
+            let own: Vec<_> = answers.by_ref().take(questions.len()).collect();
+            (list, list.finding(&own))
+        }
+        Err(_) => (list, Finding::Failed),
+    }))
 }
 
 /// Tells the client of its refusal, for `timeout` seconds at most; for 0, only once.

@@ -19,7 +19,7 @@ const ALIASES: usize = 16;
 
 /// What a message says to a question.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reply {
+pub enum Reply {
     /// The name is an alias, and the answer does not say what stands there.
     Alias(Owned),
     /// The answer: records (at least one), or that there is none.
@@ -35,7 +35,7 @@ pub(super) enum Reply {
 }
 
 /// The message that asks `question`, recursion desired; with EDNS unless `plain`.
-pub(super) fn query(id: u16, question: &Question, plain: bool) -> Result<Vec<u8>, PushError> {
+pub fn query(id: u16, question: &Question, plain: bool) -> Result<Vec<u8>, PushError> {
     let mut message = MessageBuilder::new_vec();
     message.header_mut().set_id(id);
     message.header_mut().set_rd(true);
@@ -65,7 +65,8 @@ fn rtype(kind: Kind) -> Rtype {
 /// What `bytes`, which came from the server asked, say to `question`.
 ///
 /// Id and question section must be those of the query: the sender's address alone can be forged.
-pub(super) fn reply(bytes: &[u8], id: u16, question: &Question) -> Reply {
+#[must_use]
+pub fn reply(bytes: &[u8], id: u16, question: &Question) -> Reply {
     let Ok(message) = Message::from_slice(bytes) else { return Reply::Irrelevant };
     let header = message.header();
     if !header.qr() || header.id() != id || header.opcode() != Opcode::QUERY {
