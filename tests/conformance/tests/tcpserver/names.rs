@@ -164,6 +164,21 @@ fn an_error_is_no_user() {
 }
 
 #[test]
+fn megabytes_of_ident_are_cut() {
+    if !is_root() {
+        return;
+    }
+    let long = [&b"1 , 2 : USERID : UNIX : "[..], &[b'x'; 8 << 20]].concat().leak();
+    if let Some(case) = identified("127.113.0.8", long) {
+        case.same();
+    }
+    // Without a name and without an end it is no answer.
+    if let Some(case) = identified("127.113.0.9", vec![b'x'; 8 << 20].leak()) {
+        case.same();
+    }
+}
+
+#[test]
 fn nobody_who_answers_is_no_user() {
     case(|side| told(side, &["-v", "-H", "-l0"], "127.0.0.1", "127.113.0.7")).same();
 }

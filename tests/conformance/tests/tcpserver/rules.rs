@@ -94,6 +94,39 @@ fn torn_rules_drop_every_connection() {
 }
 
 #[test]
+fn rules_that_are_torn_while_the_server_runs_drop_every_connection() {
+    let side = Side::ours();
+    compile(&side, ":allow,A=\"1\"\n");
+    let whole = side.read("cdb");
+    let mut server = Server::start(&side, &WITH, "127.0.0.1", &["sh", "-c", "echo $A"]);
+    assert_eq!(server.ask(), b"1\n");
+    let cut = |length: usize| whole[..length].to_vec();
+    let torn = [cut(0), cut(5), cut(2048), cut(2060), cut(whole.len() - 1)];
+    let garbage = [vec![0; whole.len()], vec![0xff; whole.len()], b"127.".repeat(1000)];
+    let mut count = 1;
+    for contents in torn.iter().chain(&garbage) {
+        // In place, as an editor, cp or a full disk does it.
+        side.write("cdb", contents);
+        assert_eq!(server.ask(), b"");
+        count += 1;
+        server.ended(count);
+        // It goes on with the next rules that are whole.
+        compile(&side, ":allow,A=\"2\"\n");
+        assert_eq!(server.ask(), b"2\n");
+        count += 1;
+        server.ended(count);
+    }
+    std::fs::remove_file(side.path().join("cdb")).unwrap();
+    assert_eq!(server.ask(), b"");
+    server.ended(count + 1);
+    let log = String::from_utf8(server.stop(Vec::new()).stderr).unwrap();
+    let dropped = "tcpserver: warning: dropping connection, unable to read cdb: ";
+    assert_eq!(log.matches(&format!("{dropped}protocol error\n")).count(), 8);
+    assert_eq!(log.matches(&format!("{dropped}file does not exist\n")).count(), 1);
+    assert_eq!(log.matches("tcpserver: ok ").count(), 9);
+}
+
+#[test]
 fn a_client_that_the_rules_deny_gets_no_banner() {
     let denied = case(|side| {
         compile(side, ":deny\n");
