@@ -8,6 +8,7 @@ pub mod guests;
 pub mod hosts;
 pub mod limits;
 pub mod meter;
+pub mod options;
 pub mod ports;
 pub mod proxy;
 pub mod rbl;

@@ -80,7 +80,7 @@ impl Server {
         }
         inherit::hide(&mut program);
         let image = program.image().or_fatal(("unable to run ", &name))?;
-        let complaint = complaint(options.verbosity, &name);
+        let complaint = complaint(options.common.verbosity, &name);
         let posted = match options.grace {
             Some(_) => held.post(&[Signal::SIGTERM, Signal::SIGUSR1]),
             None => held.post(&[Signal::SIGUSR1]),
@@ -139,7 +139,7 @@ impl Server {
     }
 
     fn is_verbose(&self) -> bool {
-        self.options.verbosity == Verbosity::All
+        self.options.common.verbosity == Verbosity::All
     }
 
     /// Says how many places are taken.
@@ -161,7 +161,8 @@ impl Server {
             self.log.extend_from_slice(b"tcpserver: pid ");
             decimal::push(&mut self.log, pid.unsigned_abs().into());
             self.log.extend_from_slice(b" from ");
-            Connection::new(remote, remote, self.options.as_ipv6).push_remote_ip(&mut self.log);
+            Connection::new(remote, remote, self.options.common.as_ipv6)
+                .push_remote_ip(&mut self.log);
             self.log.push(b'\n');
         }
     }
@@ -197,7 +198,7 @@ impl Server {
 
     /// Says what went wrong.
     pub fn warn(&mut self, what: &[&[u8]], cause: impl Cause) {
-        if self.options.verbosity == Verbosity::Quiet {
+        if self.options.common.verbosity == Verbosity::Quiet {
             return;
         }
         self.log.extend_from_slice(WARNING);

@@ -32,7 +32,7 @@ fn run(mut args: Args) -> Result<Chain, Fatal> {
     // The program has other things there. Whoever waits for the end of these must not wait longer.
     drop((fd::take(6), fd::take(7)));
     let options = Options::parse(&mut args)?;
-    if options.verbosity == Verbosity::Quiet {
+    if options.common.verbosity == Verbosity::Quiet {
         // Also of a program that cannot be run nothing is said.
         return Err(prepare(options).map_or_else(|fatal| fatal, Chain::exec).hushed());
     }
@@ -44,23 +44,23 @@ fn prepare(options: Options) -> Result<Chain, Fatal> {
     signal::ignore(Signal::SIGPIPE).or_fatal("unable to ignore SIGPIPE")?;
     let port = ports::figure_out(&options.port)?;
     let socket = connect(&options, port)?;
-    if options.no_delay {
+    if options.common.no_delay {
         // Without it the connection works all the same.
         let _ = socket::no_delay(&socket);
     }
 
     let local = socket::local_address(&socket).or_fatal("unable to get local address")?;
     let remote = socket::remote_address(&socket).or_fatal("unable to get remote address")?;
-    let mut connection = Connection::new(local, remote, options.as_ipv6);
-    connection.local_host = options.local_host;
+    let mut connection = Connection::new(local, remote, options.common.as_ipv6);
+    connection.local_host = options.common.local_host;
     connection.interface = ask::interface(remote);
-    if options.verbosity == Verbosity::All {
+    if options.common.verbosity == Verbosity::All {
         let mut shown = Vec::new();
         connection.push_remote_ip(&mut shown);
         tell(("connected to ", shown, " port ", remote.port()));
     }
-    let user = options.asks_ident.then_some(options.timeout);
-    ask::ask(Wanted { name: options.asks_name, is_paranoid: false, user }, &mut connection);
+    let user = options.common.asks_ident.then_some(options.common.timeout);
+    ask::ask(Wanted { name: options.common.asks_name, is_paranoid: false, user }, &mut connection);
 
     let mut next = options.program;
     for variable in VARIABLES {
@@ -78,8 +78,8 @@ fn prepare(options: Options) -> Result<Chain, Fatal> {
 
 /// A connection to one of the host's addresses.
 fn connect(options: &Options, port: u16) -> Result<OwnedFd, Fatal> {
-    let scope = hosts::scope(options.interface.as_deref())?;
-    let mut addresses = hosts::addresses(&options.host, options.only_ipv4)?;
+    let scope = hosts::scope(options.common.interface.as_deref())?;
+    let mut addresses = hosts::addresses(&options.host, options.common.only_ipv4)?;
     if let Some(local) = options.local_ip {
         addresses.retain(|address| address.is_ipv4() == local.is_ipv4());
         if addresses.is_empty() {
@@ -101,7 +101,7 @@ fn connect(options: &Options, port: u16) -> Result<OwnedFd, Fatal> {
             }
             Err(ConnectError::Create(error) | ConnectError::Connect(error)) => errno::of(&error),
         };
-        let is_told = options.verbosity != Verbosity::Quiet;
+        let is_told = options.common.verbosity != Verbosity::Quiet;
         if !(error == Errno::ETIMEDOUT && attempts.postpone(address)) && is_told {
             let what = ("unable to connect to ", address, " port ", port);
             tell((what, ": ", errno::classic(error)));

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
 
 fn run(mut args: Args) -> Result<Exit, Fatal> {
     let options = Options::parse(&mut args, start::limits()?)?;
-    let is_quiet = options.verbosity == Verbosity::Quiet;
+    let is_quiet = options.common.verbosity == Verbosity::Quiet;
     serve(options).map_err(|fatal| if is_quiet { fatal.hushed() } else { fatal })
 }
 

@@ -60,9 +60,9 @@ impl Server {
     /// Whether something may take long.
     pub(super) fn must_ask(&self) -> bool {
         let options = &self.options;
-        options.asks_name
-            || options.asks_ident
-            || options.local_host.is_none()
+        options.common.asks_name
+            || options.common.asks_ident
+            || options.common.local_host.is_none()
             || options.banner.len() > SHORT
     }
 
@@ -166,10 +166,11 @@ impl Server {
         let mut connection = self.connection(arrival)?;
         let options = &self.options;
         let wanted = Wanted {
-            name: options.asks_name,
+            name: options.common.asks_name,
             is_paranoid: options.is_paranoid,
             // The client's host knows of no connection to this one.
-            user: (options.asks_ident && !arrival.is_relayed).then_some(options.timeout),
+            user: (options.common.asks_ident && !arrival.is_relayed)
+                .then_some(options.common.timeout),
         };
         ask::ask(wanted, &mut connection);
         let limits = self.decide(&connection, arrival, own, rate)?;
@@ -185,8 +186,8 @@ impl Server {
             self.warn_drop(&[b"unable to get local address"], error);
             Ended(DROPPED)
         })?;
-        let mut connection = Connection::new(local, arrival.remote, self.options.as_ipv6);
-        connection.local_host.clone_from(&self.options.local_host);
+        let mut connection = Connection::new(local, arrival.remote, self.options.common.as_ipv6);
+        connection.local_host.clone_from(&self.options.common.local_host);
         connection.interface = ask::interface(arrival.remote);
         Ok(connection)
     }
@@ -196,7 +197,7 @@ impl Server {
         if !self.options.keeps_ip_options {
             let _ = socket::clear_ip_options(socket);
         }
-        if self.options.no_delay {
+        if self.options.common.no_delay {
             let _ = socket::no_delay(socket);
         }
     }

@@ -48,7 +48,7 @@ pub fn listen(options: &Options) -> Result<Vec<Listener>, Fatal> {
         return inherited.into_iter().map(Listener::new).collect();
     }
     let port = ports::figure_out(&options.port)?;
-    let scope = hosts::scope(options.interface.as_deref())?;
+    let scope = hosts::scope(options.common.interface.as_deref())?;
     let addresses = addresses(options)?;
     let has_ipv4 = addresses.iter().any(IpAddr::is_ipv4);
     let mut listeners: Vec<Listener> = Vec::new();
@@ -100,12 +100,15 @@ fn lacks_ipv6(error: &ListenError) -> bool {
 
 fn addresses(options: &Options) -> Result<Vec<IpAddr>, Fatal> {
     let host = options.host.as_slice();
-    let any: IpAddr =
-        if options.only_ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr = if options.common.only_ipv4 {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
+    };
     if host.is_empty() || host == b"0" {
         return Ok(vec![any]);
     }
-    hosts::addresses(host, options.only_ipv4)
+    hosts::addresses(host, options.common.only_ipv4)
 }
 
 /// Whom to become.

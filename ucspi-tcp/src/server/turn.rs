@@ -145,7 +145,7 @@ impl Server {
 
     fn tell_connections(&mut self, now: Instant) {
         self.slots.push_count(b"connections", &mut self.log);
-        let as_ipv6 = self.options.as_ipv6;
+        let as_ipv6 = self.options.common.as_ipv6;
         self.slots.guests().push_table(&mut self.log, now, |ip| shown(ip, as_ipv6));
     }
 }
