@@ -42,14 +42,14 @@ qmailp:x:7793:2107::/var/qmail:/bin/true
 qmailq:x:7794:2108::/var/qmail:/bin/true
 qmailr:x:7795:2108::/var/qmail:/bin/true
 qmails:x:7796:2108::/var/qmail:/bin/true
-joe:x:7797:7797::/home/joe:/bin/true
+daisy:x:7797:7797::/home/daisy:/bin/true
 ";
 
 const GROUP: &str = "nofiles:x:2107:
 qmail:x:2108:
 more:x:2109:qmailr
-joe:x:7797:
-others:x:7798:joe
+daisy:x:7797:
+others:x:7798:daisy
 ";
 
 /// Runs a script on an installed host; `None` without root.
@@ -76,7 +76,7 @@ fn installed(script: &str) -> Option<String> {
 fn anybody_queues_mail_as_the_owner_of_the_queue() {
     let script = r"
         printf 'Fa@b\0Tc@d\0\0' > $work/envelope
-        for user in alias qmaild qmails joe; do
+        for user in alias qmaild qmails daisy; do
           # $QMAILHOME is not looked at by a set-uid program
           echo x | QMAILHOME=/nowhere as $user bin/qmail-queue 1< $work/envelope
           cat queue/mess/*/* | sed -n 's/^Received: (qmail [0-9]* \(.*\); .*/\1/p'
@@ -89,8 +89,8 @@ fn anybody_queues_mail_as_the_owner_of_the_queue() {
     let expected = [("by alias", 7790), ("from network", 7791), ("for bounce", 7796)]
         .map(|(words, uid)| format!("invoked {words})\nqmailq 644\nqmailq 644\nuid {uid}\n"))
         .join("");
-    let joe = "invoked by uid 7797)\nqmailq 644\nqmailq 644\nuid 7797\n";
-    assert_eq!(said, expected + joe);
+    let daisy = "invoked by uid 7797)\nqmailq 644\nqmailq 644\nuid 7797\n";
+    assert_eq!(said, expected + daisy);
 }
 
 #[test]
@@ -125,7 +125,7 @@ const DELIVER: &str = r#"
     printf '#!/bin/sh\n{ id -un; id -Gn; } >> %s/groups\n' $work > bin/qmail-getpw
     cat >> bin/qmail-getpw << 'END'
 case $1 in
-  joe*) printf '%s\0' joe 7797 7797 /home/joe - "" ;;
+  daisy*) printf '%s\0' daisy 7797 7797 /home/daisy - "" ;;
   root*) printf '%s\0' root 0 0 /root - "" ;;
 esac
 END
@@ -136,9 +136,9 @@ END
 
 #[test]
 fn a_delivery_runs_as_the_user_and_nobody_s_runs_as_root() {
-    let script = format!("{DELIVER} deliver 7/7 joe@h; deliver 7/7 root@h; cat $work/groups");
+    let script = format!("{DELIVER} deliver 7/7 daisy@h; deliver 7/7 root@h; cat $work/groups");
     let Some(said) = installed(&script) else { return };
-    let expected = "xKjoe\njoe\nto joe\n\n\
+    let expected = "xKdaisy\ndaisy\nto daisy\n\n\
                     xZNot allowed to perform deliveries as root.\n\n\
                     qmailp\nnofiles\nqmailp\nnofiles\n";
     assert_eq!(said, expected);
@@ -146,7 +146,7 @@ fn a_delivery_runs_as_the_user_and_nobody_s_runs_as_root() {
 
 #[test]
 fn a_message_that_is_not_the_queue_s_is_not_delivered() {
-    let script = format!("{DELIVER} chown root queue/mess/7/7; deliver 7/7 joe@h");
+    let script = format!("{DELIVER} chown root queue/mess/7/7; deliver 7/7 daisy@h");
     let Some(said) = installed(&script) else { return };
     assert_eq!(said, "xZSorry, message has wrong owner. (#4.3.5)\n\n");
 }

@@ -104,10 +104,10 @@ tree > /tmp/before
 
 /// Runs `svscan` as a container does, and waits for the SMTP service.
 const STARTED: &str = r#"
-useradd -m joe
-/command/setuidgid joe /var/qmail/bin/maildirmake /home/joe/Maildir
-printf './Maildir/\n|{ id -un; id -Gn; } > who\n' > /home/joe/.qmail
-chown joe /home/joe/.qmail
+useradd -m daisy
+/command/setuidgid daisy /var/qmail/bin/maildirmake /home/daisy/Maildir
+printf './Maildir/\n|{ id -un; id -Gn; } > who\n' > /home/daisy/.qmail
+chown daisy /home/daisy/.qmail
 /command/svscan /service &
 svscan=$!
 until bash -c 'exec 3<>/dev/tcp/127.0.0.1/25 && read -r line <&3' 2>/dev/null; do :; done
@@ -126,14 +126,14 @@ smtp() { # RECIPIENT: sends a message; the conversation stays open until the fil
 #[test]
 fn mail_arrives_on_an_installed_host_and_each_process_is_who_it_should_be() {
     let script = r#"
-smtp joe@mail.example.org & client=$!
-until [ "$(ls /home/joe/Maildir/new)" ]; do :; done
-until [ -s /home/joe/who ]; do :; done
+smtp daisy@mail.example.org & client=$!
+until [ "$(ls /home/daisy/Maildir/new)" ]; do :; done
+until [ -s /home/daisy/who ]; do :; done
 smtp root@mail.example.org & second=$!
 until [ "$(ls /var/qmail/alias/Maildir/new)" ]; do :; done
 echo MAIL
-stat -c '%U %G %a' /home/joe/Maildir/new/* /var/qmail/alias/Maildir/new/*
-cat /home/joe/who
+stat -c '%U %G %a' /home/daisy/Maildir/new/* /var/qmail/alias/Maildir/new/*
+cat /home/daisy/who
 echo PROCESSES
 for process in /proc/[0-9]*; do
   name=$(cat $process/comm) uid=$(sed -n 's/^Uid:\t\([0-9]*\).*/\1/p' $process/status)
@@ -142,10 +142,10 @@ for process in /proc/[0-9]*; do
   echo "$name" $(getent passwd $uid | cut -d: -f1) $(getent group $gid | cut -d: -f1)
 done 2>/dev/null | sort -u
 echo SENDMAIL
-rm /home/joe/who
-echo 'To: joe' | /command/setuidgid joe /usr/sbin/sendmail -t
-until [ -s /home/joe/who ]; do :; done
-ls /home/joe/Maildir/new | wc -l
+rm /home/daisy/who
+echo 'To: daisy' | /command/setuidgid daisy /usr/sbin/sendmail -t
+until [ -s /home/daisy/who ]; do :; done
+ls /home/daisy/Maildir/new | wc -l
 : > /tmp/go; wait $client $second
 echo STATUS
 for service in qmail-send qmail-smtpd; do
@@ -158,7 +158,7 @@ echo END
 "#;
     let Some(said) = machine(&[INSTALLED, STARTED, script].concat()) else { return };
     let mail = between(&said, "MAIL", "PROCESSES");
-    assert_eq!(mail, ["joe joe 600", "alias qmail 600", "joe", "joe"], "{said}");
+    assert_eq!(mail, ["daisy daisy 600", "alias qmail 600", "daisy", "daisy"], "{said}");
     // The trust table of doc/architecture.md.
     let processes = [
         "multilog qmaill nofiles",
@@ -188,7 +188,7 @@ echo END
 #[test]
 fn everything_is_given_back_but_the_mail_and_what_the_administrator_wrote() {
     let script = r"
-printf 'joe@mail.example.org\n' > /var/qmail/alias/.qmail-joe
+printf 'daisy@mail.example.org\n' > /var/qmail/alias/.qmail-daisy
 /checkout/package/uninstall > /tmp/uninstall 2>&1 || { cat /tmp/uninstall; exit 1; }
 tree > /tmp/after
 echo LEFT
@@ -213,7 +213,7 @@ echo END
     };
     let others: Vec<&str> = left.iter().filter(|line| !is_kept(line)).copied().collect();
     assert_eq!(others, Vec::<&str>::new(), "{said}");
-    assert!(left.contains(&"> /var/qmail/alias/.qmail-joe -rw-r--r-- root qmail"), "{said}");
+    assert!(left.contains(&"> /var/qmail/alias/.qmail-daisy -rw-r--r-- root qmail"), "{said}");
     assert!(left.iter().any(|line| line.starts_with("> /var/qmail/control/me ")), "{said}");
     assert_eq!(between(&said, "RUNNING", "END"), Vec::<&str>::new(), "{said}");
 }
@@ -226,7 +226,7 @@ echo FIRST; check | sed 's/[0-9]* paths/N paths/'
 echo SECOND
 cd /var/qmail
 chmod 755 bin/qmail-queue
-chown joe bin/qmail-lspawn
+chown daisy bin/qmail-lspawn
 chgrp root queue/todo
 rm bin/qmail-send queue/lock/trigger /usr/local/share/man/man8/svc.8 /command/svc
 mkdir queue/lock/trigger
@@ -249,7 +249,7 @@ TCPREMOTEIP=10.1.1.1 /command/tcprulescheck /etc/tcp.smtp.cdb | head -n 1
 cat supervise/qmail-smtpd/run | tail -n 1; cat /etc/tcp.smtp
 echo END
 ";
-    let script = [INSTALLED, "useradd -m joe\n", script].concat();
+    let script = [INSTALLED, "useradd -m daisy\n", script].concat();
     let Some(said) = machine(&script) else { return };
     assert_eq!(between(&said, "FIRST", "SECOND"), ["check: N paths as they should be"], "{said}");
     let damage = [

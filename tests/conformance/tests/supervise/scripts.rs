@@ -80,6 +80,7 @@ fn a_finish_that_exits_125_gives_the_service_up() {
     script(&side, "finish", "exit 125\n");
     side.keep(supervise(&side, "sv"));
     states(&side, "sv", "failed\n");
+    shows(&side, "sv", "sv: down S seconds, normally up\n");
     assert_eq!(
         (status(&side, "sv"), state(&side, "sv")),
         ((0, 0, b'd'), "exit 7\nfailed\n".into())
