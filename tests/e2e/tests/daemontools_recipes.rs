@@ -176,9 +176,11 @@ fn the_guide_s_log_of_tcpserver_is_kept_by_cyclog() {
     assert_eq!(side.run(["chown", "daemon", "log"]).exit, 0);
     let log = side.path().join("log");
     // Its tcpserver and its cyclog are one command line, with the pipe that the guide has lost.
-    let script =
-        format!("tcpserver -vHR -l0 127.0.0.1 {port} matchtest 220 2>&1 & echo $! > pid; wait",);
-    let script = format!("({script}) | setuser daemon cyclog -s5000000 -n5 {}", log.display());
+    let script = format!(
+        "(tcpserver -vHR -l0 127.0.0.1 {port} matchtest 220 2>&1 & echo $! > pid; wait) | \
+         setuser daemon cyclog -s5000000 -n5 {}",
+        log.display(),
+    );
     let mut pipe = side.command(["sh", "-c", &script]).start_in_background();
     assert!(until(|| greeting(port).is_some()));
     let end = "kill $(cat pid)";
