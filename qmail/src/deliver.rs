@@ -66,8 +66,9 @@ impl<'a> Work<'a> {
     /// Follows the instructions in order. All forwarding is done at the end, in one message to the
     /// queue, so that what fails before leaves none of it behind.
     ///
-    /// A delivery that fails is the end, with a report; what was done before it stays done.
-    pub fn follow(mut self, plan: Plan<'_>) -> Result<Exit, Fatal> {
+    /// A delivery that fails is the end, with a report; what was done before it stays done. Gives the exit
+    /// code and what is left to be printed.
+    pub fn follow(mut self, plan: Plan<'_>) -> Result<(Exit, Vec<u8>), Fatal> {
         let mut tally = Tally::default();
         let mut addresses = Vec::new();
         for instruction in plan {
@@ -86,8 +87,8 @@ impl<'a> Work<'a> {
                     match self.program(command)? {
                         Verdict::Done => {}
                         Verdict::DoneForGood => break,
-                        Verdict::Hard => return Ok(Exit::HARD),
-                        Verdict::Soft => return Ok(Exit::SOFT),
+                        Verdict::Hard => return Ok((Exit::HARD, Vec::new())),
+                        Verdict::Soft => return Ok((Exit::SOFT, Vec::new())),
                     }
                 }
                 Instruction::ForwardOnly | Instruction::Nothing => {}
@@ -99,8 +100,7 @@ impl<'a> Work<'a> {
             let qp = self.forward(addresses)?;
             report.extend(format!("qp {qp}\n").into_bytes());
         }
-        say(&report)?;
-        Ok(Exit::OK)
+        Ok((Exit::OK, report))
     }
 
     fn maildir(&mut self, name: &[u8]) -> Result<(), Fatal> {

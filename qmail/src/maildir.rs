@@ -1,7 +1,10 @@
 //! Maildirs: unique names, tmp → new. Source: maildir(5).
 
+pub mod batch;
+
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use queue::disk::{Disk, Queue};
@@ -15,6 +18,8 @@ use crate::message::{CopyError, Message};
 
 /// A delivery that takes longer has failed: readers remove what has lain in tmp/ for 36 hours.
 const LIMIT: Duration = Duration::from_hours(24);
+/// What the next sequence of names begins behind.
+static STARTED: AtomicU64 = AtomicU64::new(0);
 /// Names to try before the delivery has failed.
 const ATTEMPTS: u32 = 3;
 
@@ -54,7 +59,9 @@ pub struct Names {
 
 impl Default for Names {
     fn default() -> Names {
-        Names::new(&process::host_name(), process::id().as_raw().unsigned_abs().into())
+        let names = Names::new(&process::host_name(), process::id().as_raw().unsigned_abs().into());
+        // Two of them in a process have no sequence in common.
+        Names { sequence: STARTED.fetch_add(1 << 20, Ordering::Relaxed), ..names }
     }
 }
 
@@ -109,12 +116,7 @@ impl Names {
         head: &[&[u8]],
         message: &mut Message,
     ) -> Result<(), Trouble> {
-        // The dot makes it an error if the directory may not be entered.
-        let maildir = Dir::base_at(&path.join(".")).map_err(|error| {
-            let temporary = errno::is_temporary(errno::of(&error));
-            if temporary { Trouble::Other(error) } else { Trouble::Missing(error) }
-        })?;
-        let mut disk = Queue::of(maildir, 0o600);
+        let mut disk = open(path)?;
         self.deliver_on(&mut disk, head, message, || clock::monotonic() > deadline)
     }
 
@@ -130,7 +132,8 @@ impl Names {
         D::Error: Into<io::Error>,
     {
         let (aside, new, mut file) = self.create(disk).map_err(Trouble::Other)?;
-        let delivered = write(disk, &mut file, head, message).and_then(|()| {
+        let written = write(disk, &mut file, head, message).and_then(|()| sync(disk, &file));
+        let delivered = written.and_then(|()| {
             if is_late() {
                 return Err(Trouble::Timeout);
             }
@@ -159,6 +162,16 @@ impl Names {
     }
 }
 
+/// The maildir at `path`.
+pub fn open(path: &Path) -> Result<Queue, Trouble> {
+    // The dot makes it an error if the directory may not be entered.
+    let maildir = Dir::base_at(&path.join(".")).map_err(|error| {
+        let temporary = errno::is_temporary(errno::of(&error));
+        if temporary { Trouble::Other(error) } else { Trouble::Missing(error) }
+    })?;
+    Ok(Queue::of(maildir, 0o600))
+}
+
 fn write<D: Disk>(
     disk: &mut D,
     file: &mut D::File,
@@ -173,7 +186,13 @@ where
     poured.map_err(|error| match error {
         CopyError::Read(error) => Trouble::Read(error),
         CopyError::Write(error) => Trouble::Other(error),
-    })?;
+    })
+}
+
+fn sync<D: Disk>(disk: &mut D, file: &D::File) -> Result<(), Trouble>
+where
+    D::Error: Into<io::Error>,
+{
     disk.sync(file).map_err(|error| Trouble::Other(error.into()))
 }
 

@@ -1,5 +1,10 @@
-//! qmail-send and its spawners: what they say to one another, and the loop that both spawners are.
+//! The spawners' machine: protocol, reports, the loop that both are, and the helpers of one of them.
 
+pub mod desk;
+pub mod helper;
+pub mod local;
+mod order;
 pub mod protocol;
 pub mod report;
+mod room;
 pub mod serve;

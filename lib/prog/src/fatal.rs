@@ -124,6 +124,15 @@ impl Fatal {
         self
     }
 
+    /// The exit code, and what would be written, of one made by [`Fatal::lines`]; `None` for others.
+    #[must_use]
+    pub fn into_lines(self) -> Option<(Exit, Vec<u8>)> {
+        match self.text {
+            Text::Lines(lines) => Some((self.exit?, [lines.as_slice(), b"\n"].concat())),
+            Text::Said(_) | Text::Silence | Text::Usage(_) => None,
+        }
+    }
+
     /// Writes the text and gives the exit code.
     pub(crate) fn tell(self, program: &Program) -> Exit {
         let line = match self.text {

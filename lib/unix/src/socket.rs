@@ -15,7 +15,7 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::poll;
 
-pub use hand::{hand_over, pair, take_over};
+pub use hand::{channel, hand_over, pair, send_now, take_over};
 pub use traffic::quiet;
 
 /// The steps of [`listen`], each with an error message of its own in tcpserver.

@@ -1,6 +1,7 @@
 //! qmail-getpw — print who controls a local address, by the account database.
 //!
-//! Says nothing itself: the exit code, one of qmail-lspawn's, is what it has to tell.
+//! Says nothing itself: the exit code, one of qmail-lspawn's, is what it has to tell. qmail-lspawn also keeps
+//! one as a helper, which answers one question after the other.
 
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -8,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
 use prog::{Args, Exit, Program};
+use qmail::spawn::helper::{self, Answer, Question};
 use qmail::spawn::report::code;
 use qmail::users::Owner;
 use qmail::users::getpw::{candidates, unclaimed};
@@ -25,19 +27,49 @@ fn main() -> ExitCode {
 fn run(mut args: Args) -> Result<Exit, Exit> {
     let local = args.optional().ok_or(Exit::HARD)?;
     let home = Home::find();
-    let owner = match find(&home, local.as_bytes())? {
-        Some(owner) => owner,
-        None => unclaimed(alias(&home)?, local.as_bytes()),
-    };
+    if local == helper::OPTION {
+        return serve(&home);
+    }
+    let owner = owner(&home, &Accounts::read().map_err(|_| Exit(code::SYSTEM))?, local.as_bytes())?;
     match unix::fd::stdout().write_all(&owner.to_bytes()) {
         Ok(()) => Ok(Exit::OK),
         Err(_) => Err(Exit(code::SYSTEM)),
     }
 }
 
+/// Answers qmail-lspawn until it asks no more. A question is one or more local parts, each ended by a zero
+/// byte. The accounts are read for each round of questions.
+fn serve(home: &Home) -> Result<Exit, Exit> {
+    let answer = |questions: Vec<Question>| {
+        let accounts = Accounts::read();
+        let mut answers = Vec::new();
+        for Question { bytes, .. } in questions {
+            for local in bytes.strip_suffix(&[0])?.split(|&byte| byte == 0) {
+                let owner = match &accounts {
+                    Ok(accounts) => owner(home, accounts, local),
+                    Err(_) => Err(Exit(code::SYSTEM)),
+                };
+                answers.push(match owner {
+                    Ok(owner) => Answer { code: 0, output: owner.to_bytes() },
+                    Err(Exit(code)) => Answer { code, output: Vec::new() },
+                });
+            }
+        }
+        Some(answers)
+    };
+    helper::attend(answer).map(|()| Exit::OK).map_err(|_| Exit(code::SYSTEM))
+}
+
+/// Who controls `local`: an account, or else the alias user.
+fn owner(home: &Home, accounts: &Accounts, local: &[u8]) -> Result<Owner, Exit> {
+    match find(home, accounts, local)? {
+        Some(owner) => Ok(owner),
+        None => Ok(unclaimed(alias(home)?, local)),
+    }
+}
+
 /// The account that `local` belongs to.
-fn find(home: &Home, local: &[u8]) -> Result<Option<Owner>, Exit> {
-    let accounts = Accounts::read().map_err(|_| Exit(code::SYSTEM))?;
+fn find(home: &Home, accounts: &Accounts, local: &[u8]) -> Result<Option<Owner>, Exit> {
     for candidate in candidates(local) {
         let user = account(home, &accounts, &candidate.name).map_err(|_| Exit(code::SYSTEM))?;
         if let Some(user) = user

@@ -1,15 +1,17 @@
 //! qmail-rspawn — make remote deliveries, many at a time.
 //!
-//! Runs qmail-remote, or `$QMAILREMOTE`, once for each command of qmail-send, and reports what its
-//! output means. Says nothing itself.
+//! Runs qmail-remote, or `$QMAILREMOTE`, once for each command of qmail-send, which may be for several
+//! recipients at one host, and reports what its output means. Says nothing itself.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitCode;
 
 use prog::{Args, Chain, Exit, Program};
+use qmail::spawn::protocol::Slot;
 use qmail::spawn::report;
-use qmail::spawn::serve::{Capture, Next, Order, Run, Spawner, serve};
+use qmail::spawn::serve::{Capture, Next, Order, Recipient, Run, Spawner, Unstarted, serve};
 use qmail::tcpto;
 use queue::home::Home;
 use unix::errno;
@@ -42,36 +44,74 @@ struct Remote {
 }
 
 impl Spawner for Remote {
-    type Job = ();
+    /// Whom a child is to deliver to.
+    type Job = Vec<Slot>;
 
-    fn begin(&mut self, order: Order) -> Next<()> {
-        let recipient = [&order.local[..], b"@", &order.domain].concat();
-        let words = [order.domain, order.sender, recipient].map(OsString::from_vec);
-        let mut chain = Chain::new([self.program.clone()].into_iter().chain(words));
-        chain.descriptor(0, order.message);
-        Next::Run(Box::new(Run { chain, capture: Capture::Both, job: () }))
-    }
-
-    fn unstarted(&mut self, (): (), error: SpawnError) -> Vec<u8> {
-        let soft = match error {
-            SpawnError::Enter(failure) => {
-                failure.step != Step::Exec || errno::is_temporary(failure.errno)
+    /// One child for the recipients at each host: they share its connection.
+    fn begin(&mut self, order: Order) -> Vec<Next<Vec<Slot>>> {
+        let Order { message, file, sender, recipients } = order;
+        let mut hosts: Vec<(Vec<u8>, Vec<Recipient>)> = Vec::new();
+        for recipient in recipients {
+            match hosts.iter_mut().find(|(host, _)| *host == recipient.domain) {
+                Some((_, recipients)) => recipients.push(recipient),
+                None => hosts.push((recipient.domain.clone(), vec![recipient])),
             }
-            SpawnError::Fork(_) => true,
-        };
-        if soft { "ZUnable to run qmail-remote.\n" } else { "DUnable to run qmail-remote.\n" }
-            .into()
+        }
+        let mut first = Some(message);
+        let mut next = Vec::new();
+        for (host, recipients) in hosts {
+            let slots: Vec<_> = recipients.iter().map(|it| it.slot).collect();
+            let message = first.take().map_or_else(|| file.open(), Ok);
+            match message {
+                Ok(message) => next.push(self.run(message, host, &sender, &recipients, slots)),
+                Err(text) => {
+                    next.extend(slots.into_iter().map(|slot| Next::Report(slot, text.into())));
+                }
+            }
+        }
+        next
     }
 
-    fn ended(&mut self, (): (), status: Status, output: Vec<u8>) -> Next<()> {
-        Next::Report(if output.len() > LONGEST_OUTPUT {
-            b"Zqmail-remote produced too much output.\n".into()
+    fn unstarted(&mut self, slots: Vec<Slot>, why: Unstarted) -> Vec<(Slot, Vec<u8>)> {
+        let is_hard = matches!(&why, Unstarted::Spawn(SpawnError::Enter(failure))
+            if failure.step == Step::Exec && !errno::is_temporary(failure.errno));
+        let text = match why.report() {
+            Some(text) => text,
+            None if is_hard => "DUnable to run qmail-remote.\n",
+            None => "ZUnable to run qmail-remote.\n",
+        };
+        slots.into_iter().map(|slot| (slot, text.into())).collect()
+    }
+
+    fn ended(&mut self, slots: Vec<Slot>, status: Status, output: Vec<u8>) -> Vec<Next<Vec<Slot>>> {
+        let reports = if output.len() > LONGEST_OUTPUT {
+            vec![b"Zqmail-remote produced too much output.\n".to_vec(); slots.len()]
         } else {
-            report::remote(status, &output)
-        })
+            report::remote_each(status, &output, slots.len())
+        };
+        slots.into_iter().zip(reports).map(|(slot, text)| Next::Report(slot, text)).collect()
     }
 
     fn keep(&self) -> usize {
         LONGEST_OUTPUT + 1
+    }
+}
+
+impl Remote {
+    fn run(
+        &self,
+        message: File,
+        host: Vec<u8>,
+        sender: &[u8],
+        recipients: &[Recipient],
+        job: Vec<Slot>,
+    ) -> Next<Vec<Slot>> {
+        let sender = OsStr::from_bytes(sender).to_owned();
+        let mut chain = Chain::new([self.program.clone(), OsString::from_vec(host), sender]);
+        for Recipient { local, domain, .. } in recipients {
+            chain.argument(OsString::from_vec([local, &b"@"[..], domain].concat()));
+        }
+        chain.descriptor(0, message);
+        Next::Run(Box::new(Run { chain, capture: Capture::Both, job }))
     }
 }

@@ -8,7 +8,7 @@ use queue::path::MessageId;
 use crate::send::Channel;
 
 pub use pass::{Next, Pass};
-pub use slots::{Delivery, Slots};
+pub use slots::{Delivery, Group, Slots};
 
 /// One pass over the recipients of a message on one channel, from the first that is read to the last
 /// whose delivery ends.

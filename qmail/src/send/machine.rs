@@ -170,6 +170,8 @@ pub enum Look {
 pub struct Limits {
     /// How many deliveries at a time.
     pub concurrency: Channels<u16>,
+    /// How many recipients of one message may share a connection to their host.
+    pub together: u16,
     /// How long recipients are tried, in seconds.
     pub lifetime: u64,
 }
@@ -244,7 +246,7 @@ impl Machine {
         self.take_in(now, event);
         self.advance(now);
         for channel in Channel::ALL {
-            let commands = std::mem::take(&mut self.lanes[channel].commands);
+            let commands = self.lanes[channel].take_commands();
             if !commands.is_empty() {
                 self.act(Action::Send(channel, commands));
             }
@@ -302,6 +304,7 @@ impl Machine {
     }
 
     fn begin(&mut self, now: i64, found: Vec<Found>, failed: Vec<MessageId>) {
+        self.lanes.all(Lane::greet);
         self.messages.reserve(found.len());
         for found in found {
             self.add(now, found);

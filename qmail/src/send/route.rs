@@ -94,6 +94,12 @@ pub fn sender_for<'a>(sender: &'a [u8], recipient: &[u8]) -> Cow<'a, [u8]> {
     expanded().map_or(Cow::Borrowed(sender), Cow::Owned)
 }
 
+/// The host that a recipient is at: what stands behind the last `@`.
+#[must_use]
+pub fn host_of(recipient: &[u8]) -> &[u8] {
+    wire::text::rsplit_once(recipient, b'@').map_or(b"", |(_, host)| host)
+}
+
 /// The sender that bounces go to: without the mark that makes it another for each recipient.
 #[must_use]
 pub fn bounces_to(sender: &[u8]) -> &[u8] {

@@ -22,6 +22,9 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable(pub &'static str);
 
+/// RFC 5321 section 4.5.3.1.8: every host takes so many.
+const TOGETHER: u64 = 100;
+
 /// A week, in seconds.
 const LIFETIME: u64 = 604_800;
 
@@ -40,7 +43,7 @@ impl Settings {
             let number = control.number(name).map_err(|_| Unreadable(name))?;
             Ok(number.unwrap_or(usual))
         };
-        let concurrency = |name, usual| {
+        let small = |name, usual| {
             let number = number(name, usual)?;
             Ok(u16::try_from(number).unwrap_or(u16::MAX))
         };
@@ -67,9 +70,10 @@ impl Settings {
             },
             limits: Limits {
                 concurrency: Channels {
-                    local: concurrency("concurrencylocal", 10)?,
-                    remote: concurrency("concurrencyremote", 20)?,
+                    local: small("concurrencylocal", 10)?,
+                    remote: small("concurrencyremote", 20)?,
                 },
+                together: small("remotetogether", TOGETHER)?,
                 lifetime: number("queuelifetime", LIFETIME)?,
             },
         })
@@ -96,8 +100,9 @@ mod tests {
         assert_eq!(settings.bounces.user, b"MAILER-DAEMON");
         assert_eq!(settings.bounces.host, b"mail.test");
         assert_eq!(settings.bounces.double_to, b"postmaster@mail.test");
-        let Limits { concurrency, lifetime } = settings.limits;
-        assert_eq!((concurrency.local, concurrency.remote, lifetime), (10, 20, 604_800));
+        let Limits { concurrency, together, lifetime } = settings.limits;
+        let Channels { local, remote } = concurrency;
+        assert_eq!((local, remote, together, lifetime), (10, 20, 100, 604_800));
     }
 
     #[test]
@@ -114,6 +119,7 @@ mod tests {
             ("concurrencylocal", "0\n"),
             ("concurrencyremote", "100000\n"),
             ("queuelifetime", "60\n"),
+            ("remotetogether", "1\n"),
         ])
         .unwrap();
         assert!(settings.routes.percenthack.contains(b"p.test"));
@@ -121,8 +127,9 @@ mod tests {
         assert_eq!(settings.routes.envnoathost, b"e.test");
         let Bounces { user, host, double_to } = settings.bounces;
         assert_eq!([user, host, double_to], [&b"bouncer"[..], b"b.test", b"root@d.test"]);
-        let Limits { concurrency, lifetime } = settings.limits;
-        assert_eq!((concurrency.local, concurrency.remote, lifetime), (0, 65_535, 60));
+        let Limits { concurrency, together, lifetime } = settings.limits;
+        let Channels { local, remote } = concurrency;
+        assert_eq!((local, remote, together, lifetime), (0, 65_535, 1, 60));
     }
 
     #[test]

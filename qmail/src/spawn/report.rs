@@ -84,6 +84,28 @@ pub fn remote(status: Status, output: &[u8]) -> Vec<u8> {
     }
 }
 
+/// The same for each of several recipients, of whom qmail-remote was told in this order.
+#[must_use]
+pub fn remote_each(status: Status, output: &[u8], recipients: usize) -> Vec<Vec<u8>> {
+    if recipients == 1 || status.code() != Some(0) || output.is_empty() {
+        return vec![remote(status, output); recipients];
+    }
+    let whole = output.iter().rposition(|&byte| byte == 0).and_then(|end| output.get(..end));
+    let records: Vec<_> = whole.into_iter().flat_map(|all| all.split(|&byte| byte == 0)).collect();
+    let is_of_message = |record: &&[u8]| matches!(record.first(), Some(b'K' | b'Z' | b'D'));
+    let end = records.iter().position(is_of_message).unwrap_or(records.len());
+    let message = records.get(end).copied().unwrap_or_default();
+    let report = |number: usize| match records.get(number).filter(|_| number < end) {
+        Some(record) => remote_output(&[record, &[0][..], message, &[0]].concat()),
+        // It was over before this one was mentioned. Then nobody has it.
+        None if message.first() == Some(&b'K') => {
+            b"Zqmail-remote did not tell of this recipient.\n".into()
+        }
+        None => remote_output(&[message, &[0]].concat()),
+    };
+    (0..recipients).map(report).collect()
+}
+
 /// How a delivery ended, the worst first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Result {
@@ -211,7 +233,42 @@ mod tests {
         assert_eq!(remote(exited(100), b"K\0"), b"DUnable to run qmail-remote.\n");
     }
 
+    fn each(output: &str, recipients: usize) -> Vec<String> {
+        let reports = remote_each(exited(0), output.as_bytes(), recipients);
+        reports.into_iter().map(|report| String::from_utf8(report).unwrap()).collect()
+    }
+
+    #[test]
+    fn each_of_several_recipients_has_a_report() {
+        let output = "r\0hno such user\n\0sbusy\n\0r\0K1.2.3.4 accepted.\n\0";
+        let expected =
+            ["K1.2.3.4 accepted.\n", "Dno such user\n", "Zbusy\n", "K1.2.3.4 accepted.\n"];
+        assert_eq!(each(output, 4), expected);
+        let output = "r\0hno such user\n\0Zfailed.\n\0";
+        assert_eq!(each(output, 2), ["Zfailed.\n", "Dno such user\n"]);
+    }
+
+    #[test]
+    fn what_ends_before_a_recipient_is_mentioned_is_told_of_him_too() {
+        assert_eq!(each("Dno such host\n\0", 2), ["Dno such host\n"; 2]);
+        assert_eq!(each("r\0Zlost.\n\0", 3), ["Zlost.\n"; 3]);
+        let untold = "Zqmail-remote did not tell of this recipient.\n";
+        assert_eq!(each("r\0Kok\n\0", 2), ["Kok\n", untold]);
+        assert_eq!(each("r\0r\0", 2), ["D", "D"]);
+        assert_eq!(remote_each(exited(111), b"", 2), [b"ZUnable to run qmail-remote.\n"; 2]);
+    }
+
     proptest! {
+        #[test]
+        fn nobody_is_left_without_a_report(output: Vec<u8>, recipients in 1usize..9) {
+            let reports = remote_each(exited(0), &output, recipients);
+            prop_assert_eq!(reports.len(), recipients);
+            for report in reports {
+                prop_assert!(matches!(report.first(), Some(b'K' | b'Z' | b'D')));
+                prop_assert!(!report.contains(&0));
+            }
+        }
+
         #[test]
         fn a_report_is_never_empty_and_holds_no_zero_byte(code: u8, output: Vec<u8>) {
             for report in [local(exited(code), &output), remote(exited(code), &output)] {

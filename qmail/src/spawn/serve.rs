@@ -1,11 +1,12 @@
 //! The loop that both spawners are: commands in, children out, reports back.
 
-use std::fs::File;
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use prog::Chain;
 use queue::home::{Account, Home, SPAWN};
@@ -13,30 +14,20 @@ use unix::fd::{self, Direct};
 use unix::poll::{self, Interest};
 use unix::process::{self, SpawnError, Status};
 use unix::signal::{self, Signal, Signals};
-use unix::{Pid, Uid, file};
+use unix::{Pid, Uid};
 
-use crate::spawn::protocol::{Command, Commands, push_report};
+use super::protocol::{Command, Commands, Slot, push_answer, push_report};
+use super::room::Room;
+
+pub use super::order::{Letter, Order, Recipient};
 
 const BUFFER: usize = 64 * 1024;
 
-/// A delivery that can be tried.
-#[derive(Debug)]
-pub struct Order {
-    /// The message, open for reading at its start.
-    pub message: File,
-    /// The envelope sender.
-    pub sender: Vec<u8>,
-    /// The recipient before its last `@`.
-    pub local: Vec<u8>,
-    /// The recipient behind it.
-    pub domain: Vec<u8>,
-}
-
-/// What to do next about a delivery.
+/// What to do next.
 #[derive(Debug)]
 pub enum Next<J> {
     /// Tell qmail-send; the delivery is over. The text starts with `K`, `Z` or `D`.
-    Report(Vec<u8>),
+    Report(Slot, Vec<u8>),
     /// Run a child, and come back with what it wrote and how it ended.
     Run(Box<Run<J>>),
 }
@@ -61,22 +52,47 @@ pub enum Capture {
     Output,
 }
 
+/// What could not be done for a child.
+#[derive(Debug)]
+pub enum Unstarted {
+    /// A pipe.
+    Pipe,
+    /// The rest.
+    Spawn(SpawnError),
+}
+
 /// What differs between qmail-lspawn and qmail-rspawn.
 pub trait Spawner {
-    /// What is remembered of a delivery while a child runs for it.
+    /// What is remembered of deliveries while a child runs for them.
     type Job;
 
-    /// A delivery is to be made.
-    fn begin(&mut self, order: Order) -> Next<Self::Job>;
+    /// A message is to be delivered. Each recipient's report is owed from here on.
+    fn begin(&mut self, order: Order) -> Vec<Next<Self::Job>>;
 
-    /// The child could not be started.
-    fn unstarted(&mut self, job: Self::Job, error: SpawnError) -> Vec<u8>;
+    /// The child could not be started: the reports.
+    fn unstarted(&mut self, job: Self::Job, why: Unstarted) -> Vec<(Slot, Vec<u8>)>;
 
     /// The child has ended, and nobody holds its output open any more.
-    fn ended(&mut self, job: Self::Job, status: Status, output: Vec<u8>) -> Next<Self::Job>;
+    fn ended(&mut self, job: Self::Job, status: Status, output: Vec<u8>) -> Vec<Next<Self::Job>>;
 
     /// How many bytes of a child's output are kept; what comes later is read and dropped.
     fn keep(&self) -> usize;
+
+    /// What else is waited for.
+    fn watched(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+
+    /// Those of [`Spawner::watched`] that are ready, in their order; called in every turn, as is time.
+    fn attend(&mut self, ready: &[bool]) -> Vec<Next<Self::Job>> {
+        let _ = ready; // who watches nothing has nothing to attend to
+        Vec::new()
+    }
+
+    /// When to attend at the latest, whatever happens.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Why the loop could not start. A spawner says nothing about it.
@@ -98,12 +114,14 @@ pub fn serve<S: Spawner>(home: &Home, spawner: S) -> Result<(), Unable> {
         signals,
         commands: Some(Commands::default()),
         running: Vec::new(),
+        owed: HashSet::new(),
         reports: vec![SPAWN],
         deaf: false,
+        room: Room::default(),
         buffer: vec![0; BUFFER],
     };
     service.tell();
-    while service.commands.is_some() || !service.running.is_empty() {
+    while service.commands.is_some() || !service.owed.is_empty() {
         service.turn().map_err(unable)?;
     }
     Ok(())
@@ -117,17 +135,19 @@ struct Service<S: Spawner> {
     /// `None` once qmail-send has closed its end.
     commands: Option<Commands>,
     running: Vec<Running<S::Job>>,
+    /// The numbers of the deliveries that have not been reported on.
+    owed: HashSet<u32>,
     /// Reports that have not been written yet.
     reports: Vec<u8>,
     /// True if qmail-send does not listen any more.
     deaf: bool,
+    room: Room,
     buffer: Vec<u8>,
 }
 
 /// A child. It is done with when it has ended and its output has, whichever comes first: a program
 /// that went into the background keeps its delivery open.
 struct Running<J> {
-    delivery: u8,
     pid: Pid,
     pipe: Option<OwnedFd>,
     output: Vec<u8>,
@@ -138,24 +158,28 @@ struct Running<J> {
 impl<S: Spawner> Service<S> {
     fn turn(&mut self) -> io::Result<()> {
         let stdin = fd::stdin();
+        let watched = self.spawner.watched();
         let mut interests = vec![Interest::readable(&self.signals)];
         interests.extend(self.commands.as_ref().map(|_| Interest::readable(&stdin)));
         let before = interests.len();
+        interests.extend(watched.iter().map(|fd| Interest::of(*fd, false)));
+        let between = interests.len();
         let pipes = self.running.iter().filter_map(|child| child.pipe.as_ref());
         interests.extend(pipes.map(Interest::readable));
-        poll::wait(&mut interests, None)?;
+        poll::wait(&mut interests, self.spawner.patience())?;
         let ready: Vec<bool> = interests.iter().map(Interest::is_ready).collect();
         drop(interests);
 
-        self.listen(ready.get(before..).unwrap_or_default());
+        self.listen(ready.get(between..).unwrap_or_default());
         if ready.first() == Some(&true) {
             self.reap()?;
         }
         self.settle();
-        self.tell();
         if self.commands.is_some() && ready.get(1) == Some(&true) {
             self.obey();
         }
+        let next = self.spawner.attend(ready.get(before..between).unwrap_or_default());
+        self.carry_on(next);
         self.tell();
         Ok(())
     }
@@ -197,7 +221,7 @@ impl<S: Spawner> Service<S> {
             };
             let child = self.running.swap_remove(place);
             let next = self.spawner.ended(child.job, status, child.output);
-            self.carry_on(child.delivery, next);
+            self.carry_on(next);
         }
     }
 
@@ -206,11 +230,13 @@ impl<S: Spawner> Service<S> {
         let read = fd::stdin().read(&mut buffer).unwrap_or(0);
         let mut bytes = buffer.get(..read).unwrap_or_default();
         while let Some(command) = self.commands.as_mut().and_then(|it| it.next(&mut bytes)) {
-            let next = match self.order(&command) {
-                Ok(order) => self.spawner.begin(order),
-                Err(text) => Next::Report(text.into()),
-            };
-            self.carry_on(command.delivery, next);
+            if command.is_question() {
+                let most = self.room.make();
+                push_answer(&mut self.reports, most);
+            } else if let Some(order) = self.order(command) {
+                let next = self.spawner.begin(order);
+                self.carry_on(next);
+            }
         }
         if read == 0 {
             self.commands = None;
@@ -218,52 +244,84 @@ impl<S: Spawner> Service<S> {
         self.buffer = buffer;
     }
 
-    fn order(&self, command: &Command) -> Result<Order, &'static str> {
-        let in_use = self.running.iter().any(|child| child.delivery == command.delivery);
-        let (local, domain) = command.check(SPAWN, in_use)?;
-        let message = file::open_read(Path::new(std::ffi::OsStr::from_bytes(&command.file)))
-            .map_err(|_| "Zqmail-spawn unable to open message. (#4.3.0)\n")?;
-        let stat =
-            message.metadata().map_err(|_| "Zqmail-spawn unable to fstat message. (#4.3.0)\n")?;
-        if !stat.is_file() {
-            return Err("ZSorry, message has wrong type. (#4.3.5)\n");
-        }
-        // Whoever else could put files there could have any file of root's delivered.
-        if stat.uid() != self.owner.as_raw() {
-            return Err("ZSorry, message has wrong owner. (#4.3.5)\n");
-        }
-        let (local, domain) = (local.to_vec(), domain.to_vec());
-        Ok(Order { message, sender: command.sender.clone(), local, domain })
-    }
-
-    fn carry_on(&mut self, delivery: u8, next: Next<S::Job>) {
-        match next {
-            Next::Report(text) => push_report(&mut self.reports, delivery, &text),
-            Next::Run(run) => self.start(delivery, *run),
-        }
-    }
-
-    fn start(&mut self, delivery: u8, run: Run<S::Job>) {
-        let Run { mut chain, capture, job } = run;
-        let report = match connect(&mut chain, capture) {
-            Err(_) => b"Zqmail-spawn unable to create pipe. (#4.3.0)\n".into(),
-            Ok(pipe) => match chain.launch() {
-                Ok(child) => {
-                    self.running.push(Running {
-                        delivery,
-                        pid: child.pid,
-                        pipe: Some(pipe),
-                        output: Vec::new(),
-                        status: None,
-                        job,
-                    });
-                    return;
+    /// What is to be done about a command; those of its recipients for whom nothing can be done are
+    /// reported on.
+    fn order(&mut self, command: Command) -> Option<Order> {
+        let mut recipients = Vec::with_capacity(command.recipients.len());
+        let fault = command.check();
+        for recipient in &command.recipients {
+            let slot = recipient.slot;
+            let checked = match fault {
+                Err(text) if command.overlong => Err(text),
+                _ => self.is_free(slot).and(fault).and_then(|()| recipient.split()),
+            };
+            match checked {
+                Ok((local, domain)) => {
+                    self.owed.insert(slot.number);
+                    let (local, domain) = (local.to_vec(), domain.to_vec());
+                    recipients.push(Recipient { slot, local, domain });
                 }
-                Err(SpawnError::Fork(_)) => b"Zqmail-spawn unable to fork. (#4.3.0)\n".into(),
-                Err(error) => self.spawner.unstarted(job, error),
-            },
+                Err(text) => push_report(&mut self.reports, slot, text.as_bytes()),
+            }
+        }
+        if recipients.is_empty() {
+            return None;
+        }
+        let path = PathBuf::from(OsStr::from_bytes(&command.file));
+        let file = Letter { path, owner: self.owner };
+        match file.open() {
+            Ok(message) => Some(Order { message, file, sender: command.sender, recipients }),
+            Err(text) => {
+                let slots = recipients.into_iter();
+                self.carry_on(slots.map(|it| Next::Report(it.slot, text.into())).collect());
+                None
+            }
+        }
+    }
+
+    /// Whether a number can be a delivery's, or the report that says why not.
+    fn is_free(&self, slot: Slot) -> Result<(), &'static str> {
+        if slot.number == u32::MAX || !slot.is_wide && slot.number >= SPAWN.into() {
+            return Err("ZInternal error: delnum too big. (#4.3.5)\n");
+        }
+        if self.owed.contains(&slot.number) {
+            return Err("ZInternal error: delnum in use. (#4.3.5)\n");
+        }
+        Ok(())
+    }
+
+    fn carry_on(&mut self, next: Vec<Next<S::Job>>) {
+        for next in next {
+            match next {
+                Next::Report(slot, text) => self.report(slot, &text),
+                Next::Run(run) => self.start(*run),
+            }
+        }
+    }
+
+    fn report(&mut self, slot: Slot, text: &[u8]) {
+        self.owed.remove(&slot.number);
+        push_report(&mut self.reports, slot, text);
+    }
+
+    fn start(&mut self, run: Run<S::Job>) {
+        let Run { mut chain, capture, job } = run;
+        self.room.restore(&mut chain);
+        let started = match connect(&mut chain, capture) {
+            Err(_) => Err(Unstarted::Pipe),
+            Ok(pipe) => chain.launch().map(|child| (child, pipe)).map_err(Unstarted::Spawn),
         };
-        push_report(&mut self.reports, delivery, &report);
+        match started {
+            Ok((child, pipe)) => {
+                let (pid, pipe) = (child.pid, Some(pipe));
+                self.running.push(Running { pid, pipe, output: Vec::new(), status: None, job });
+            }
+            Err(why) => {
+                for (slot, text) in self.spawner.unstarted(job, why) {
+                    self.report(slot, &text);
+                }
+            }
+        }
     }
 
     /// Writes the reports that there are. Once qmail-send does not listen, they are dropped: the
@@ -273,6 +331,20 @@ impl<S: Spawner> Service<S> {
             self.deaf = fd::stdout().write_all(&self.reports).is_err();
         }
         self.reports.clear();
+    }
+}
+
+impl Unstarted {
+    /// The report, if it is not about the program.
+    #[must_use]
+    pub fn report(&self) -> Option<&'static str> {
+        match self {
+            Unstarted::Pipe => Some("Zqmail-spawn unable to create pipe. (#4.3.0)\n"),
+            Unstarted::Spawn(SpawnError::Fork(_)) => {
+                Some("Zqmail-spawn unable to fork. (#4.3.0)\n")
+            }
+            Unstarted::Spawn(SpawnError::Enter(_)) => None,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "a number that came with a message becomes an owned descriptor")]
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
@@ -13,6 +13,29 @@ use nix::sys::socket::{
 pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let kind = SockType::Datagram;
     Ok(socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// Two ends of a channel that keeps messages apart and has an end; both close on exec.
+///
+/// A message of length 0 says that the other end is closed.
+pub fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
+    let kind = SockType::SeqPacket;
+    Ok(socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// Sends a message, and a descriptor that the receiver gets a duplicate of. `EAGAIN` if there is no room.
+pub fn send_now(
+    channel: &impl AsFd,
+    message: &[u8],
+    given: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
+    let given: Vec<RawFd> = given.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&given)];
+    let rights = if given.is_empty() { &[][..] } else { &rights };
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    let channel = channel.as_fd().as_raw_fd();
+    sendmsg::<()>(channel, &[IoSlice::new(message)], rights, flags, None)?;
+    Ok(())
 }
 
 /// Sends a message with a descriptor that the receiver gets a duplicate of. Waits for room.
@@ -64,5 +87,23 @@ mod tests {
         assert_eq!(text, "x");
         let error = take_over(&here, &mut message).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn a_channel_has_an_end_and_is_not_waited_for() {
+        let (here, there) = channel().unwrap();
+        let (read, _write) = crate::fd::pipe().unwrap();
+        send_now(&there, b"one", None).unwrap();
+        send_now(&there, b"two", Some(read.as_fd())).unwrap();
+        let mut message = [0; 16];
+        assert!(matches!(take_over(&here, &mut message), Ok((3, None))));
+        assert!(matches!(take_over(&here, &mut message), Ok((3, Some(_)))));
+        let full = (0..100_000).find_map(|_| send_now(&there, &[0; 1000], None).err());
+        assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
+        while take_over(&here, &mut message).is_ok() {}
+        drop(there);
+        assert!(matches!(take_over(&here, &mut message), Ok((0, None))));
+        let error = send_now(&here, b"x", None).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

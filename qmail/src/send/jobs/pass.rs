@@ -58,10 +58,39 @@ impl Pass {
         self.is_whole = is_whole;
     }
 
-    /// True if there is nobody any more, without looking at another record.
+    /// True if there is nobody any more.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub fn is_over(&mut self) -> bool {
+        while let Some((b'D', rest)) = self.bytes.get(self.used..).and_then(<[u8]>::split_first)
+            && let Some(end) = memchr::memchr(0, rest)
+        {
+            self.used += end + 2;
+        }
         self.is_whole && self.used == self.bytes.len()
+    }
+
+    /// Takes out of turn those among the next recipients whose addresses `are_alike`, at most so many, as far
+    /// as bytes are at hand. What has been taken is not given again.
+    pub fn take_alike(
+        &mut self,
+        most: usize,
+        are_alike: impl Fn(&[u8]) -> bool,
+    ) -> Vec<(u64, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut at = self.used;
+        while found.len() < most
+            && let Some(record) = self.bytes.get_mut(at..)
+            && let Some(length) = memchr::memchr(0, record)
+        {
+            if let Some([letter @ b'T', address @ ..]) = record.get_mut(..length)
+                && are_alike(address)
+            {
+                *letter = b'D';
+                found.push((self.start + at as u64, address.to_vec()));
+            }
+            at += length + 1;
+        }
+        found
     }
 
     /// The next recipient who is not done. A record without its zero byte at the end of the file is
@@ -149,6 +178,29 @@ mod tests {
         pass.feed(b"Ta@b\0".to_vec(), true);
         assert!(!pass.is_over());
         assert!(matches!(pass.read(), Next::Recipient { .. }));
+        assert!(pass.is_over());
+    }
+
+    #[test]
+    fn those_who_are_alike_are_taken_out_of_turn() {
+        let mut pass = pass();
+        pass.feed(b"Ta@b\0Tc@d\0De@b\0Tf@b\0Tg@b\0Th@b".to_vec(), true);
+        let first = pass.read();
+        assert_eq!(first, Next::Recipient { offset: 0, address: b"a@b".to_vec() });
+        let is_at_b = |address: &[u8]| address.ends_with(b"@b");
+        assert_eq!(pass.take_alike(1, is_at_b), [(15, b"f@b".to_vec())]);
+        assert_eq!(pass.take_alike(9, is_at_b), [(20, b"g@b".to_vec())]);
+        assert_eq!(pass.read(), Next::Recipient { offset: 5, address: b"c@d".to_vec() });
+        assert_eq!(pass.read(), Next::End);
+    }
+
+    #[test]
+    fn a_pass_is_over_when_all_that_is_left_is_done() {
+        let mut pass = pass();
+        pass.feed(b"Ta@b\0Dc@d\0Tf@b\0".to_vec(), true);
+        assert!(matches!(pass.read(), Next::Recipient { .. }));
+        assert!(!pass.is_over());
+        assert_eq!(pass.take_alike(9, |_| true).len(), 1);
         assert!(pass.is_over());
     }
 

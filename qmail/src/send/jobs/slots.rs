@@ -18,14 +18,24 @@ pub struct Delivery {
     pub recipient: Vec<u8>,
 }
 
-/// The slots of a channel. Their numbers are what a spawner knows a delivery by; the lowest free one
-/// is used next.
+/// The slots of a channel: how many deliveries are under way at a time, where those that share a
+/// connection count as one.
 #[derive(Debug, Default)]
 pub struct Slots {
     limit: u16,
     used: u16,
-    places: Vec<Option<Delivery>>,
-    free: BinaryHeap<Reverse<u16>>,
+    places: Places<(Delivery, u32)>,
+    /// How many deliveries are left of each group.
+    groups: Places<u32>,
+}
+
+/// Which delivery another one shares a slot with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// None.
+    Own,
+    /// The one whose number this is.
+    Of(u32),
 }
 
 impl Slots {
@@ -58,26 +68,74 @@ impl Slots {
         self.used < self.limit
     }
 
-    /// Puts a delivery into a slot, for which there must be room.
-    pub fn take(&mut self, delivery: Delivery) -> u16 {
-        self.used += 1;
-        if let Some(Reverse(number)) = self.free.pop() {
-            if let Some(place) = self.places.get_mut(usize::from(number)) {
-                *place = Some(delivery);
-            }
-            number
-        } else {
-            self.places.push(Some(delivery));
-            self.used - 1
+    /// Puts a delivery in; there must be room unless it shares a slot. Gives the number that the spawner
+    /// is to know it by, the lowest that is free.
+    pub fn take(&mut self, delivery: Delivery, group: Group) -> u32 {
+        let shared = match group {
+            Group::Own => None,
+            Group::Of(number) => self.places.get(number).map(|(_, group)| *group),
+        };
+        let group = shared.unwrap_or_else(|| {
+            self.used = self.used.saturating_add(1);
+            self.groups.put(0)
+        });
+        if let Some(count) = self.groups.get(group) {
+            *count += 1;
         }
+        self.places.put((delivery, group))
     }
 
-    /// Frees a slot; `None` if there was no delivery in it.
-    pub fn release(&mut self, number: u16) -> Option<Delivery> {
-        let delivery = self.places.get_mut(usize::from(number))?.take()?;
-        self.used -= 1;
-        self.free.push(Reverse(number));
+    /// Takes a delivery out; `None` if no delivery has this number.
+    pub fn release(&mut self, number: u32) -> Option<Delivery> {
+        let (delivery, group) = self.places.take(number)?;
+        if let Some(count) = self.groups.get(group) {
+            *count -= 1;
+            if *count == 0 {
+                self.groups.take(group);
+                self.used = self.used.saturating_sub(1);
+            }
+        }
         Some(delivery)
+    }
+}
+
+/// Things by number, the lowest free one for each new thing.
+#[derive(Debug)]
+struct Places<T> {
+    places: Vec<Option<T>>,
+    free: BinaryHeap<Reverse<u32>>,
+}
+
+impl<T> Default for Places<T> {
+    fn default() -> Places<T> {
+        Places { places: Vec::new(), free: BinaryHeap::new() }
+    }
+}
+
+impl<T> Places<T> {
+    fn place(&mut self, number: u32) -> Option<&mut Option<T>> {
+        self.places.get_mut(usize::try_from(number).ok()?)
+    }
+
+    fn get(&mut self, number: u32) -> Option<&mut T> {
+        self.place(number)?.as_mut()
+    }
+
+    fn put(&mut self, thing: T) -> u32 {
+        if let Some(Reverse(number)) = self.free.pop() {
+            if let Some(place) = self.place(number) {
+                *place = Some(thing);
+            }
+            return number;
+        }
+        self.places.push(Some(thing));
+        u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    fn take(&mut self, number: u32) -> Option<T> {
+        let thing = self.place(number)?.take()?;
+        self.free.push(Reverse(number));
+        Some(thing)
     }
 }
 
@@ -93,21 +151,21 @@ mod tests {
     #[test]
     fn the_lowest_free_slot_is_used() {
         let mut slots = Slots::new(3);
-        assert_eq!([1, 2, 3].map(|number| slots.take(delivery(number))), [0, 1, 2]);
+        assert_eq!([1, 2, 3].map(|number| slots.take(delivery(number), Group::Own)), [0, 1, 2]);
         assert!(!slots.has_room());
         assert_eq!(slots.release(1).map(|delivery| delivery.number), Some(2));
         assert_eq!(slots.release(0).map(|delivery| delivery.number), Some(1));
         assert_eq!(slots.release(0), None);
         assert_eq!(slots.release(99), None);
-        assert_eq!(slots.take(delivery(4)), 0);
-        assert_eq!(slots.take(delivery(5)), 1);
+        assert_eq!(slots.take(delivery(4), Group::Own), 0);
+        assert_eq!(slots.take(delivery(5), Group::Own), 1);
     }
 
     #[test]
     fn a_lower_limit_lets_deliveries_end() {
         let mut slots = Slots::new(2);
-        slots.take(delivery(1));
-        slots.take(delivery(2));
+        slots.take(delivery(1), Group::Own);
+        slots.take(delivery(2), Group::Own);
         slots.set_limit(1);
         assert_eq!((slots.used(), slots.limit(), slots.has_room()), (2, 1, false));
         slots.release(0);
@@ -116,18 +174,33 @@ mod tests {
         assert!(slots.has_room());
     }
 
+    #[test]
+    fn those_who_share_a_connection_count_as_one() {
+        let mut slots = Slots::new(2);
+        let first = slots.take(delivery(1), Group::Own);
+        assert_eq!(slots.take(delivery(2), Group::Of(first)), 1);
+        assert_eq!((slots.used(), slots.has_room()), (1, true));
+        assert_eq!(slots.take(delivery(3), Group::Own), 2);
+        slots.release(first);
+        assert_eq!((slots.used(), slots.has_room()), (2, false));
+        slots.release(1);
+        assert_eq!((slots.used(), slots.has_room()), (1, true));
+        assert_eq!(slots.take(delivery(4), Group::Of(2)), 0);
+        assert_eq!(slots.used(), 1);
+    }
+
     proptest! {
         #[test]
         fn no_slot_holds_two_deliveries(
             limit in 1u16..20,
-            steps in proptest::collection::vec((any::<bool>(), 0u16..20), 0..100),
+            steps in proptest::collection::vec((any::<bool>(), 0u32..20), 0..100),
         ) {
             let mut slots = Slots::new(limit);
             let mut model = std::collections::BTreeMap::new();
             for (number, (is_take, slot)) in (0..).zip(steps) {
                 if is_take && slots.has_room() {
-                    let taken = slots.take(delivery(number));
-                    prop_assert!(taken < limit);
+                    let taken = slots.take(delivery(number), Group::Own);
+                    prop_assert!(taken < limit.into());
                     prop_assert_eq!(model.insert(taken, number), None);
                 } else {
                     let released = slots.release(slot).map(|delivery| delivery.number);

@@ -3,11 +3,11 @@
 use queue::path::{Area, MessageId};
 
 use super::{Action, Machine, SYSTEM_FAILURE};
-use crate::send::jobs::{Delivery, Job, JobNumber, Next, Pass, Slots, Turn};
+use crate::send::jobs::{Delivery, Group, Job, JobNumber, Next, Pass, Slots, Turn};
 use crate::send::log::Outcome;
 use crate::send::schedule::Schedule;
 use crate::send::{Channel, Channels, retry, route};
-use crate::spawn::protocol::{self, Report, Reports};
+use crate::spawn::protocol::{self, Heard, Report, Reports};
 
 /// What a last deferral says before it becomes a failure.
 const GIVEN_UP: &[u8] =
@@ -20,7 +20,11 @@ pub(super) struct Lane {
     pub(super) schedule: Schedule,
     pub(super) slots: Slots,
     /// Commands that wait to be sent.
-    pub(super) commands: Vec<u8>,
+    commands: Vec<u8>,
+    /// The message and the sender of a wide command among them that has not ended.
+    unended: Option<(MessageId, Vec<u8>)>,
+    /// The spawner understands wide commands.
+    is_wide: bool,
     reports: Reports,
     pass: Option<Pass>,
     /// What the pass waits for.
@@ -42,6 +46,8 @@ impl Default for Lane {
             schedule: Schedule::default(),
             slots: Slots::default(),
             commands: Vec::new(),
+            unended: None,
+            is_wide: false,
             reports: Reports::default(),
             pass: None,
             awaited: None,
@@ -57,6 +63,39 @@ impl Lane {
         if let Some(pass) = &mut self.pass {
             pass.feed(bytes, is_whole);
         }
+    }
+
+    /// Asks the spawner whether it understands wide commands.
+    pub(super) fn greet(&mut self) {
+        self.commands.extend(protocol::hello());
+    }
+
+    /// The commands that wait to be sent.
+    pub(super) fn take_commands(&mut self) -> Vec<u8> {
+        self.end_command();
+        std::mem::take(&mut self.commands)
+    }
+
+    fn end_command(&mut self) {
+        if self.unended.take().is_some() {
+            protocol::end_wide(&mut self.commands);
+        }
+    }
+
+    /// Commands a delivery, together with the one before if they are of the same message and sender.
+    fn command(&mut self, slot: u32, id: MessageId, sender: &[u8], recipient: &[u8]) {
+        if !self.is_wide {
+            // A spawner that says in one byte what it bears has no more slots than fit in one.
+            let slot = u8::try_from(slot).unwrap_or(u8::MAX);
+            protocol::push_command(&mut self.commands, slot, id, sender, recipient);
+            return;
+        }
+        if !self.unended.as_ref().is_some_and(|(one, from)| *one == id && from == sender) {
+            self.end_command();
+            protocol::begin_wide(&mut self.commands, id, sender);
+            self.unended = Some((id, sender.to_vec()));
+        }
+        protocol::push_recipient(&mut self.commands, slot, recipient);
     }
 }
 
@@ -237,34 +276,73 @@ impl Machine {
         }
     }
 
+    /// Begins the delivery to a recipient, and to those at the same host who can share its connection.
     fn start(&mut self, channel: Channel, number: JobNumber, offset: u64, recipient: &[u8]) {
         let Some(job) = self.jobs.of(number) else { return };
-        job.begin();
-        self.deliveries += 1;
+        let sender = route::sender_for(&job.sender, recipient).into_owned();
+        let host = route::host_of(recipient);
+        let first = self.start_one(channel, number, Group::Own, &sender, offset, recipient);
         let lane = &mut self.lanes[channel];
-        let sender = route::sender_for(&job.sender, recipient);
-        let slot = lane.slots.take(Delivery {
+        let others = usize::from(self.limits.together).saturating_sub(1);
+        if channel == Channel::Local || !lane.is_wide || others == 0 {
+            return;
+        }
+        let (Some(pass), Some(job)) = (&mut lane.pass, self.jobs.of(number)) else { return };
+        let others = pass.take_alike(others, |other| {
+            route::host_of(other) == host && *route::sender_for(&job.sender, other) == *sender
+        });
+        for (offset, recipient) in others {
+            self.start_one(channel, number, Group::Of(first), &sender, offset, &recipient);
+        }
+        // Those that come next have a connection of their own.
+        self.lanes[channel].end_command();
+    }
+
+    /// Begins a delivery; gives the number by which the spawner knows it.
+    fn start_one(
+        &mut self,
+        channel: Channel,
+        number: JobNumber,
+        group: Group,
+        sender: &[u8],
+        offset: u64,
+        recipient: &[u8],
+    ) -> u32 {
+        let Some(job) = self.jobs.of(number) else { return u32::MAX };
+        job.begin();
+        let id = job.id;
+        self.deliveries += 1;
+        self.log.starting(self.deliveries, id, channel, recipient);
+        let lane = &mut self.lanes[channel];
+        let delivery = Delivery {
             number: self.deliveries,
             job: number,
             offset,
             recipient: recipient.to_vec(),
-        });
-        // A spawner that says in one byte what it bears has no more slots than fit in one.
-        let slot = u8::try_from(slot).unwrap_or(u8::MAX);
-        protocol::push_command(&mut lane.commands, slot, job.id, &sender, recipient);
-        self.log.starting(self.deliveries, job.id, channel, recipient);
+        };
+        let slot = lane.slots.take(delivery, group);
+        lane.command(slot, id, sender, recipient);
         self.status();
+        slot
     }
 
     pub(super) fn reports(&mut self, channel: Channel, mut bytes: &[u8]) {
-        while let Some(report) = self.lanes[channel].reports.next(&mut bytes) {
-            self.report(channel, report);
+        while let Some(heard) = self.lanes[channel].reports.next(&mut bytes) {
+            match heard {
+                Heard::Report(report) => self.report(channel, report),
+                Heard::Answer(Some(most)) => {
+                    self.lanes[channel].is_wide = true;
+                    self.most[channel] = most;
+                    self.limits(self.limits);
+                }
+                Heard::Answer(None) => {}
+            }
         }
     }
 
     fn report(&mut self, channel: Channel, report: Report) {
         let Report { delivery: slot, mut text } = report;
-        let Some(delivery) = self.lanes[channel].slots.release(slot.into()) else {
+        let Some(delivery) = self.lanes[channel].slots.release(slot) else {
             self.log.warning("internal error: delivery report out of range");
             return;
         };

@@ -4,3 +4,4 @@ mod host;
 mod random;
 mod trouble;
 mod walks;
+mod wide;

@@ -172,11 +172,8 @@ impl<'a> Daemon<'a> {
     pub fn hear(&self, pipe: &'static str, count: usize) -> String {
         let mut heard = self.heard.borrow_mut();
         let bytes = heard.entry(pipe).or_default();
-        let mut buffer = [0; 4096];
         let enough = until(|| {
-            if let Ok(read) = (&self.pipes[pipe]).read(&mut buffer) {
-                bytes.extend_from_slice(&buffer[..read]);
-            }
+            self.listen(pipe, bytes);
             end(bytes, count).is_some()
         });
         assert!(enough, "{pipe}: {:?}\n{}", bytes.escape_ascii().to_string(), self.log());
@@ -187,17 +184,28 @@ impl<'a> Daemon<'a> {
         text
     }
 
+    /// Adds what comes on a pipe to `bytes`. That ours asks whether it is understood is answered as the
+    /// original's spawners answer it.
+    fn listen(&self, pipe: &str, bytes: &mut Vec<u8>) {
+        let mut buffer = [0; 4096];
+        if let Ok(read) = (&self.pipes[pipe]).read(&mut buffer) {
+            bytes.extend_from_slice(&buffer[..read]);
+        }
+        if pipe != "to-clean" && bytes.starts_with(b"\xffwide\0\0\0") {
+            bytes.drain(..8);
+            let answer = b"\xffZInternal error: delnum too big. (#4.3.5)\n\0";
+            self.tell(&pipe.replace("to-", "from-"), answer);
+        }
+    }
+
     /// A command of a delivery: number, file, sender, recipient.
     pub fn command(&self, channel: &str) {
         let pipe = if channel == "local" { "to-local" } else { "to-remote" };
         // The number may be a zero byte of its own.
         let mut heard = self.heard.borrow_mut();
         let bytes = heard.entry(pipe).or_default();
-        let mut buffer = [0; 4096];
         let first = until(|| {
-            if let Ok(read) = (&self.pipes[pipe]).read(&mut buffer) {
-                bytes.extend_from_slice(&buffer[..read]);
-            }
+            self.listen(pipe, bytes);
             !bytes.is_empty()
         });
         assert!(first, "{pipe}: nothing\n{}", self.log());

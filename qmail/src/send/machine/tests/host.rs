@@ -12,7 +12,7 @@ use crate::domains::{DomainMap, DomainSet};
 use crate::send::bounce::{self, Bounces};
 use crate::send::route::Routes;
 use crate::send::todo::Recipients;
-use crate::spawn::protocol::{Command, Commands};
+use crate::spawn::protocol::{Command, Commands, Slot, WIDE, push_answer, push_report};
 
 pub(super) const START: i64 = 1_000_000_000;
 
@@ -26,6 +26,10 @@ pub(super) struct Disk {
     pub(super) bounce: BTreeMap<u64, String>,
 }
 
+pub(super) fn limits(local: u16, remote: u16) -> Limits {
+    Limits { concurrency: Channels { local, remote }, together: 3, lifetime: 604_800 }
+}
+
 pub(super) struct Host {
     pub(super) machine: Machine,
     pub(super) now: i64,
@@ -34,8 +38,12 @@ pub(super) struct Host {
     pub(super) bounces: Bounces,
     /// What a reread gives.
     pub(super) limits: Limits,
-    /// Commands sent to the spawners and not looked at.
+    /// What was sent to the spawners and not looked at, a command for each recipient.
     pub(super) sent: Channels<VecDeque<Command>>,
+    /// What the spawners answer when they are asked whether they understand wide commands.
+    pub(super) bears: Option<u16>,
+    /// How many recipients each wide command had.
+    pub(super) shared: Vec<usize>,
     /// Bounces given to the queue: sender, recipient, text.
     pub(super) letters: Vec<(String, String, String)>,
     /// Requests that qmail-clean has not answered, if it is slow.
@@ -53,8 +61,7 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn new() -> Host {
-        let limits = Limits { concurrency: Channels { local: 10, remote: 20 }, lifetime: 604_800 };
-        Host::limited(limits)
+        Host::limited(limits(10, 20))
     }
 
     pub(super) fn limited(limits: Limits) -> Host {
@@ -77,6 +84,8 @@ impl Host {
             bounces,
             limits,
             sent: Channels::default(),
+            bears: None,
+            shared: Vec::new(),
             letters: Vec::new(),
             unanswered: None,
             is_watching: true,
@@ -92,7 +101,11 @@ impl Host {
 
     /// A host that has begun, with nothing in its queue.
     pub(super) fn begun() -> Host {
-        let mut host = Host::new();
+        Host::new().begin()
+    }
+
+    pub(super) fn begin(self) -> Host {
+        let mut host = self;
         host.tell(Event::Begin(Vec::new(), Vec::new()));
         while host.machine.deadline(host.now) == host.now {
             host.turn(); // to look into todo, and to sweep
@@ -150,14 +163,17 @@ impl Host {
     /// The recipients of the commands that were sent to a spawner.
     pub(super) fn commands(&mut self, channel: Channel) -> Vec<String> {
         let sent = std::mem::take(&mut self.sent[channel]);
-        sent.into_iter().map(|command| text(&command.recipient)).collect()
+        sent.into_iter().map(|command| text(&command.recipients[0].address)).collect()
     }
 
     /// A spawner reports, and there is a turn.
     pub(super) fn report(&mut self, channel: Channel, slot: u8, report: &str) {
-        let mut bytes = vec![slot];
-        bytes.extend_from_slice(report.as_bytes());
-        bytes.push(0);
+        self.report_on(channel, Slot::narrow(slot), report);
+    }
+
+    pub(super) fn report_on(&mut self, channel: Channel, slot: Slot, report: &str) {
+        let mut bytes = Vec::new();
+        push_report(&mut bytes, slot, report.as_bytes());
         self.tell(Event::Reports(channel, bytes));
         self.turn();
     }
@@ -224,9 +240,25 @@ impl Host {
             Action::Send(channel, bytes) => {
                 let mut commands = Commands::default();
                 let mut bytes = bytes.as_slice();
+                let mut said = Vec::new();
                 while let Some(command) = commands.next(&mut bytes) {
-                    self.sent[channel].push_back(command);
+                    if command.is_question() {
+                        match self.bears {
+                            Some(most) => push_answer(&mut said, most),
+                            None => {
+                                push_report(&mut said, Slot::narrow(WIDE), b"ZInternal error\n");
+                            }
+                        }
+                    }
+                    if command.recipients.iter().any(|recipient| recipient.slot.is_wide) {
+                        self.shared.push(command.recipients.len());
+                    }
+                    for recipient in &command.recipients {
+                        let recipients = vec![recipient.clone()];
+                        self.sent[channel].push_back(Command { recipients, ..command.clone() });
+                    }
                 }
+                return (!said.is_empty()).then_some(Event::Reports(channel, said));
             }
             Action::Sweep(directory) => {
                 let ids = self.disk.mess.keys().filter(|&id| id % SPLIT == directory);

@@ -41,16 +41,23 @@ fn step() -> impl Strategy<Value = Step> {
 /// A host, and what became of each recipient.
 struct Run {
     host: Host,
-    under_way: Channels<BTreeMap<u8, Command>>,
+    under_way: Channels<BTreeMap<u32, Command>>,
     done: BTreeSet<String>,
     waiting: BTreeSet<String>,
     next: u64,
 }
 
+fn text(command: &Command) -> String {
+    String::from_utf8(command.recipients[0].address.clone()).unwrap()
+}
+
 impl Run {
-    fn new() -> Run {
+    /// `bears`: what the spawners say of themselves.
+    fn new(bears: Option<u16>) -> Run {
+        let mut host = Host::new();
+        host.bears = bears;
         Run {
-            host: Host::begun(),
+            host: host.begin(),
             under_way: Channels::default(),
             done: BTreeSet::new(),
             waiting: BTreeSet::new(),
@@ -75,12 +82,16 @@ impl Run {
                 let nth = usize::from(number) % running.len().max(1);
                 if let Some((&slot, _)) = running.iter().nth(nth) {
                     let command = running.remove(&slot).unwrap();
-                    let recipient = String::from_utf8(command.recipient).unwrap();
+                    let recipient = text(&command);
                     if matches!(letter, 'D' | 'K') {
                         self.waiting.remove(&recipient);
                         assert!(self.done.insert(recipient));
                     }
-                    self.host.report(channel, slot, &format!("{letter}text\n"));
+                    self.host.report_on(
+                        channel,
+                        command.recipients[0].slot,
+                        &format!("{letter}text\n"),
+                    );
                 }
             }
             Step::Pull => {
@@ -107,9 +118,10 @@ impl Run {
     fn listen(&mut self) {
         for channel in Channel::ALL {
             for command in std::mem::take(&mut self.host.sent[channel]) {
-                let recipient = String::from_utf8(command.recipient.clone()).unwrap();
+                let recipient = text(&command);
                 assert!(self.waiting.contains(&recipient), "{recipient} again");
-                let before = self.under_way[channel].insert(command.delivery, command);
+                let before =
+                    self.under_way[channel].insert(command.recipients[0].slot.number, command);
                 assert_eq!(before, None, "a slot is used twice");
             }
         }
@@ -137,8 +149,11 @@ impl Run {
 
 proptest! {
     #[test]
-    fn everybody_is_served_once(steps in proptest::collection::vec(step(), 0..80)) {
-        let mut run = Run::new();
+    fn everybody_is_served_once(
+        steps in proptest::collection::vec(step(), 0..80),
+        bears in proptest::option::of(Just(1000)),
+    ) {
+        let mut run = Run::new(bears);
         for step in &steps {
             run.step(step);
         }

@@ -3,7 +3,7 @@
 use queue::sweep::Request;
 
 use super::super::*;
-use super::host::{Host, START};
+use super::host::{Host, START, limits};
 
 use Channel::{Local, Remote};
 
@@ -56,8 +56,7 @@ fn everything_is_tried_when_told_so() {
 
 #[test]
 fn new_limits_take_effect_at_once() {
-    let mut host =
-        Host::limited(Limits { concurrency: Channels { local: 1, remote: 20 }, lifetime: 604_800 });
+    let mut host = Host::limited(limits(1, 20));
     host.inject(7, "Fa@b\0Tx@here.test\0Ty@here.test\0");
     assert_eq!(host.commands(Local), ["x@here.test"]);
     host.log();

@@ -1,7 +1,8 @@
 //! Messages on their way.
 
 use super::super::*;
-use super::host::{Host, START};
+use super::host::{Host, START, limits};
+use crate::spawn::protocol::Slot;
 
 use Channel::{Local, Remote};
 
@@ -139,14 +140,13 @@ fn a_message_to_nobody_ends() {
 
 #[test]
 fn no_more_deliveries_than_slots() {
-    let concurrency = Channels { local: 2, remote: 0 };
-    let mut host = Host::limited(Limits { concurrency, lifetime: 604_800 });
+    let mut host = Host::limited(limits(2, 0));
     host.tell(Event::Begin(Vec::new(), Vec::new()));
     host.inject(7, "Fa@b\0Tx@here.test\0Ty@here.test\0Tz@here.test\0Tw@there.test\0");
     assert_eq!(host.commands(Local), ["x@here.test", "y@here.test"]);
     assert_eq!(host.commands(Remote), [""; 0]);
     host.report(Local, 1, "Kok\n");
-    assert_eq!(host.sent.local[0].delivery, 1);
+    assert_eq!(host.sent.local[0].recipients[0].slot, Slot::narrow(1));
     assert_eq!(host.commands(Local), ["z@here.test"]);
     assert_eq!(host.disk.recipients.local[&7], b"Tx@here.test\0Dy@here.test\0Tz@here.test\0");
 }

@@ -1,0 +1,363 @@
+//! Local deliveries: whose they are, and which process makes them.
+//!
+//! Runs as root, and only looks names up. One qmail-getpw, and one qmail-local for each user with deliveries
+//! waiting, does one after the other (see [`super::helper`]). What that declines, and everything where
+//! those are other programs which know nothing of this, has a process of its own.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use lookup::cdb::{Cdb, Kept};
+use prog::Chain;
+use queue::home::Home;
+use unix::errno;
+use unix::image::Step;
+use unix::process::{SpawnError, Status};
+use unix::{Gid, Uid};
+
+use super::desk::{Desk, Errand, Outcome, Trust};
+use super::helper::{self, Answer, Helper};
+use super::protocol::Slot;
+use super::report::{self, code};
+use super::serve::{Capture, Letter, Next, Order, Recipient, Run, Spawner, Unstarted};
+use crate::users::{self, Owner};
+
+/// More than a report may have, and than qmail-getpw can print.
+const KEPT_OUTPUT: usize = 64 * 1024;
+
+/// What differs from host to host.
+#[derive(Debug)]
+pub struct Place {
+    /// The home of the host.
+    pub home: Home,
+    /// Whom qmail-getpw runs as; `None` for the caller.
+    pub getpw: Option<(Uid, Gid)>,
+    /// What is done where no .qmail file says anything.
+    pub default_delivery: OsString,
+    /// Nothing to read from and to write to.
+    pub null: File,
+}
+
+/// qmail-lspawn.
+#[derive(Debug)]
+pub struct Local {
+    place: Place,
+    users: Kept,
+    /// What qmail-getpw is asked.
+    lookups: Desk<Task>,
+    lookup_trust: Trust,
+    /// What is to be delivered, by user. New users are put at the end.
+    desks: Vec<(Uid, Gid, Desk<Delivery>)>,
+    delivery_trust: Trust,
+}
+
+/// What the recipients of a command have in common.
+#[derive(Debug)]
+struct Mail {
+    message: File,
+    file: Letter,
+    sender: Vec<u8>,
+}
+
+/// A recipient of a message.
+#[derive(Debug)]
+pub struct Task {
+    recipient: Recipient,
+    mail: Rc<Mail>,
+}
+
+/// A recipient of a message, and whose it is.
+#[derive(Debug)]
+struct Delivery {
+    task: Task,
+    owner: Owner,
+}
+
+/// What a child is that does one thing.
+#[derive(Debug)]
+pub enum Job {
+    /// qmail-getpw, for this recipient.
+    Getpw(Task),
+    /// qmail-local.
+    Local(Slot),
+}
+
+impl Errand for Task {
+    fn goes_with(&self, _: &Task) -> bool {
+        true
+    }
+
+    fn push_head(&self, _: &mut Vec<u8>) {}
+
+    fn push(&self, question: &mut Vec<u8>) {
+        push_fields(question, &[&self.recipient.local]);
+    }
+
+    fn message(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+impl Errand for Delivery {
+    fn goes_with(&self, other: &Delivery) -> bool {
+        Rc::ptr_eq(&self.task.mail, &other.task.mail)
+    }
+
+    fn push_head(&self, question: &mut Vec<u8>) {
+        push_fields(question, &[&self.task.mail.sender]);
+    }
+
+    fn push(&self, question: &mut Vec<u8>) {
+        let Owner { user, home, dash, ext, .. } = &self.owner;
+        let Recipient { local, domain, .. } = &self.task.recipient;
+        let home = home.as_os_str().as_bytes();
+        push_fields(question, &[user, home, local, dash, ext, domain]);
+    }
+
+    fn message(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.task.mail.message.as_fd())
+    }
+}
+
+fn push_fields(question: &mut Vec<u8>, fields: &[&[u8]]) {
+    for field in fields {
+        question.extend_from_slice(field);
+        question.push(0);
+    }
+}
+
+impl Local {
+    /// One that has not begun.
+    #[must_use]
+    pub fn new(place: Place) -> Local {
+        Local {
+            users: Kept::new(place.home.join("users/cdb")),
+            place,
+            lookups: Desk::new(Instant::now()),
+            lookup_trust: Trust::default(),
+            desks: Vec::new(),
+            delivery_trust: Trust::default(),
+        }
+    }
+
+    /// Who controls `local` by users/cdb: nobody if there is none, or it does not say. A record that
+    /// names nobody is the code of a report.
+    fn assigned(&mut self, local: &[u8]) -> io::Result<Option<Result<Owner, u8>>> {
+        let cdb = match self.users.current() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other?,
+        };
+        Ok(record(cdb, local)?.map(|record| Owner::parse(&record).ok_or(code::USAGE)))
+    }
+
+    /// What qmail-getpw has found out.
+    fn found(&mut self, task: Task, exit: Option<u8>, output: &[u8]) -> Option<Next<Job>> {
+        let code = match (exit, Owner::parse(output)) {
+            (Some(0), Some(owner)) => return self.deliver(task, owner),
+            (Some(0), None) => code::USAGE,
+            (Some(code), _) => code,
+            (None, _) => code::SYSTEM,
+        };
+        Some(report(&task, report::local_code(code, b"")))
+    }
+
+    /// Puts a delivery on its user's desk, unless there is no delivering to that user.
+    fn deliver(&mut self, task: Task, owner: Owner) -> Option<Next<Job>> {
+        if owner.uid.is_root() {
+            return Some(report(&task, report::local_code(code::ROOT, b"")));
+        }
+        if self.place.home.private && owner.uid != Uid::current() {
+            let text = "DThis is a private mail host: it delivers only to its own user. (#5.1.1)\n";
+            return Some(report(&task, text.into()));
+        }
+        let (uid, gid, now) = (owner.uid, owner.gid, Instant::now());
+        let delivery = Delivery { task, owner };
+        let known = self.desks.iter_mut().find(|(u, g, _)| (*u, *g) == (uid, gid));
+        if let Some((.., desk)) = known {
+            desk.push(now, delivery);
+        } else {
+            let mut desk = Desk::new(now);
+            desk.push(now, delivery);
+            self.desks.push((uid, gid, desk));
+        }
+        None
+    }
+}
+
+fn report(task: &Task, text: Vec<u8>) -> Next<Job> {
+    Next::Report(task.recipient.slot, text)
+}
+
+impl Place {
+    /// A process of its own for a delivery.
+    fn alone(&self, delivery: Delivery) -> Next<Job> {
+        let Delivery { task, owner } = delivery;
+        let message = match task.mail.file.open() {
+            Ok(message) => message,
+            Err(text) => return report(&task, text.into()),
+        };
+        let slot = task.recipient.slot;
+        let mut chain = Chain::new([
+            "bin/qmail-local".into(),
+            "--".into(),
+            OsString::from_vec(owner.user),
+            owner.home.into_os_string(),
+            OsString::from_vec(task.recipient.local),
+            OsString::from_vec(owner.dash),
+            OsString::from_vec(owner.ext),
+            OsString::from_vec(task.recipient.domain),
+            OsString::from_vec(task.mail.sender.clone()),
+            self.default_delivery.clone(),
+        ]);
+        chain.directory(&self.home.path);
+        chain.descriptor(0, message);
+        if !self.home.private {
+            chain.identity(owner.uid, owner.gid);
+        }
+        Next::Run(Box::new(Run { chain, capture: Capture::Both, job: Job::Local(slot) }))
+    }
+
+    /// A helper for the deliveries of a user.
+    fn helper(&self, uid: Uid, gid: Gid) -> Result<Helper<Delivery>, SpawnError> {
+        let words =
+            ["bin/qmail-local".into(), helper::OPTION.into(), self.default_delivery.clone()];
+        let mut chain = Chain::new(words);
+        chain.directory(&self.home.path);
+        if !self.home.private {
+            chain.identity(uid, gid);
+        }
+        Helper::start(chain, &self.null)
+    }
+
+    fn getpw(&self, word: OsString) -> Chain {
+        let mut chain = Chain::new(["bin/qmail-getpw".into(), word]);
+        chain.directory(&self.home.path);
+        if let Some((uid, gid)) = self.getpw {
+            chain.identity(uid, gid);
+        }
+        chain
+    }
+
+    /// A process of its own for a question to qmail-getpw.
+    fn getpw_alone(&self, task: Task) -> Next<Job> {
+        let mut chain = self.getpw(OsString::from_vec(task.recipient.local.clone()));
+        chain.close(0); // the pipe that our commands come from
+        Next::Run(Box::new(Run { chain, capture: Capture::Output, job: Job::Getpw(task) }))
+    }
+
+    fn getpw_helper(&self) -> Result<Helper<Task>, SpawnError> {
+        Helper::start(self.getpw(helper::OPTION.into()), &self.null)
+    }
+}
+
+impl Spawner for Local {
+    type Job = Job;
+
+    fn begin(&mut self, order: Order) -> Vec<Next<Job>> {
+        let Order { message, file, sender, recipients } = order;
+        let mail = Rc::new(Mail { message, file, sender });
+        let mut next = Vec::new();
+        for recipient in recipients {
+            let task = Task { recipient, mail: mail.clone() };
+            // An address without a local part is where mail goes to be thrown away.
+            if task.recipient.local.is_empty() {
+                next.push(report(&task, b"K".into()));
+                continue;
+            }
+            match self.assigned(&task.recipient.local) {
+                Ok(Some(Ok(owner))) => next.extend(self.deliver(task, owner)),
+                Ok(Some(Err(code))) => next.push(report(&task, report::local_code(code, b""))),
+                Ok(None) => self.lookups.push(Instant::now(), task),
+                Err(_) => next.push(report(&task, report::local_code(code::CDB, b""))),
+            }
+        }
+        next
+    }
+
+    fn unstarted(&mut self, job: Job, why: Unstarted) -> Vec<(Slot, Vec<u8>)> {
+        let slot = match &job {
+            Job::Getpw(task) => task.recipient.slot,
+            Job::Local(slot) => *slot,
+        };
+        let code = match (&why, &job) {
+            (Unstarted::Spawn(SpawnError::Enter(failure)), job) => match (failure.step, job) {
+                (Step::Exec, Job::Getpw(_)) => code::EXEC_GETPW,
+                (Step::Exec, Job::Local(_)) if errno::is_temporary(failure.errno) => {
+                    code::EXEC_SOFT
+                }
+                (Step::Exec, Job::Local(_)) => code::EXEC_HARD,
+                (Step::Directory | Step::Group | Step::User, _) => code::USAGE,
+                (Step::Cgroup | Step::Descriptors | Step::Limits, _) => code::SYSTEM,
+            },
+            _ => code::SYSTEM,
+        };
+        let text = why.report().map_or_else(|| report::local_code(code, b""), Into::into);
+        vec![(slot, text)]
+    }
+
+    fn ended(&mut self, job: Job, status: Status, output: Vec<u8>) -> Vec<Next<Job>> {
+        match job {
+            Job::Local(slot) => vec![Next::Report(slot, report::local(status, &output))],
+            Job::Getpw(task) => self.found(task, status.code(), &output).into_iter().collect(),
+        }
+    }
+
+    fn keep(&self) -> usize {
+        KEPT_OUTPUT
+    }
+
+    fn watched(&self) -> Vec<BorrowedFd<'_>> {
+        let desks = self.desks.iter().filter_map(|(.., desk)| desk.watched());
+        self.lookups.watched().into_iter().chain(desks).collect()
+    }
+
+    fn attend(&mut self, ready: &[bool]) -> Vec<Next<Job>> {
+        let (now, mut ready) = (Instant::now(), ready.iter().copied());
+        let mut is_ready = |fd: Option<BorrowedFd<'_>>| fd.is_some() && ready.next() == Some(true);
+        // Users that come up below are behind all that were waited for.
+        let is_found = is_ready(self.lookups.watched());
+        let Outcome { answers, alone } =
+            self.lookups
+                .attend(now, is_found, &mut self.lookup_trust, || self.place.getpw_helper());
+        let mut next: Vec<_> = alone.into_iter().map(|it| self.place.getpw_alone(it)).collect();
+        for (task, Answer { code, output }) in answers {
+            next.extend(self.found(task, Some(code), &output));
+        }
+        for (uid, gid, desk) in &mut self.desks {
+            let is_ready = is_ready(desk.watched());
+            let Outcome { answers, alone } =
+                desk.attend(now, is_ready, &mut self.delivery_trust, || {
+                    self.place.helper(*uid, *gid)
+                });
+            next.extend(answers.into_iter().map(|(delivery, Answer { code, output })| {
+                report(&delivery.task, report::local_code(code, &output))
+            }));
+            next.extend(alone.into_iter().map(|delivery| self.place.alone(delivery)));
+        }
+        self.desks.retain(|(.., desk)| !desk.is_empty());
+        next
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        let desks = self.desks.iter().filter_map(|(.., desk)| desk.deadline());
+        let first = desks.chain(self.lookups.deadline()).min()?;
+        Some(first.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// The data for `local` in users/cdb, completed. Without the record that lists the wildcards, it is
+/// not a file that qmail-newu has made.
+fn record(cdb: &Cdb, local: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let wildcards = cdb.find(b"")?.ok_or(errno::Errno::EPROTO)?;
+    for (key, rest) in users::keys(local, &wildcards) {
+        if let Some(data) = cdb.find(&key)? {
+            return Ok(Some([&data, rest, &[0]].concat()));
+        }
+    }
+    Ok(None)
+}
