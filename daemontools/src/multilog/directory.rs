@@ -224,6 +224,7 @@ impl Directory {
     pub fn close(&mut self) -> Result<(), Trouble> {
         self.advance()?;
         self.take(Step::Sync(Name::Current))?;
+        self.take(Step::SyncNames)?;
         self.place.close(&self.current)
     }
 

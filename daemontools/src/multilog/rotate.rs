@@ -105,15 +105,18 @@ pub enum Step {
 ///
 /// Where it is closed and has its name still, a start goes on with it. Only a processor needs another
 /// name on the way.
+///
+/// The names are synced before the file has a new one: it is safe by either name then, and where a
+/// file system's journal has both, the two syncs are one. A new name is safe with the next file.
 #[must_use]
 pub fn turn_over(has_processor: bool) -> &'static [Step] {
     use {Name as N, Step as S};
     const PLAIN: &[Step] = &[
         S::Sync(N::Current),
+        S::SyncNames,
         S::Close(N::Current),
         S::Finish(N::Current, Code::Safe),
         S::Create(N::Current),
-        S::SyncNames,
         S::Prune,
     ];
     const PROCESSED: &[Step] = &[

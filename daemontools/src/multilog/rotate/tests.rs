@@ -1,7 +1,7 @@
 //! The rules by example; and a model of a directory, in which every turn-over and every recovery is cut
 //! short after each step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use proptest::prelude::*;
@@ -90,6 +90,7 @@ fn the_newest_name_is_not_from_the_future() {
 /// A file: its lines, how many of them are on disk, whether it is closed.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct File {
+    number: u32,
     lines: Vec<u32>,
     synced: usize,
     closed: bool,
@@ -101,6 +102,11 @@ struct Model {
     files: BTreeMap<Name, File>,
     old: Vec<(File, Code)>,
     next: u32,
+    created: u32,
+    /// The names that are on disk.
+    disk: (BTreeMap<Name, File>, Vec<(File, Code)>),
+    /// The lines of finished files.
+    safe: BTreeSet<u32>,
 }
 
 impl Model {
@@ -116,17 +122,21 @@ impl Model {
         for step in steps.iter().take(most) {
             match *step {
                 Step::Close(name) => self.files.get_mut(&name).unwrap().closed = true,
-                Step::Create(name) => drop(self.files.insert(name, File::default())),
+                Step::Create(name) => self.create(name, Vec::new()),
                 Step::Finish(name, code) => {
-                    self.old.extend(self.files.remove(&name).map(|file| (file, code)));
+                    let Some(file) = self.files.remove(&name) else { continue };
+                    if code == Code::Safe {
+                        self.safe.extend(&file.lines);
+                    }
+                    self.old.push((file, code));
                 }
                 Step::Process => {
-                    let previous = self.files.get(&Name::Previous).unwrap();
-                    let made = File { lines: previous.lines.clone(), ..File::default() };
-                    self.files.insert(Name::Processed, made);
-                    self.files.insert(Name::NewState, File::default());
+                    let lines = self.files.get(&Name::Previous).unwrap().lines.clone();
+                    self.create(Name::Processed, lines);
+                    self.create(Name::NewState, Vec::new());
                 }
-                Step::Prune | Step::SyncNames => {}
+                Step::Prune => {}
+                Step::SyncNames => self.disk = (self.files.clone(), self.old.clone()),
                 Step::Remove(name) => drop(self.files.remove(&name)),
                 Step::Rename(from, to) => {
                     let file = self.files.remove(&from).unwrap();
@@ -136,10 +146,32 @@ impl Model {
                 Step::Sync(name) => {
                     let file = self.files.get_mut(&name).unwrap();
                     file.synced = file.lines.len();
+                    let file = file.clone();
+                    let named = self.disk.0.values_mut();
+                    for named in named.chain(self.disk.1.iter_mut().map(|(file, _)| file)) {
+                        if named.number == file.number {
+                            named.lines.clone_from(&file.lines);
+                            named.synced = file.synced;
+                        }
+                    }
                 }
             }
         }
         steps.len().min(most)
+    }
+
+    fn create(&mut self, name: Name, lines: Vec<u32>) {
+        self.created += 1;
+        let file = File { number: self.created, lines, ..File::default() };
+        self.files.insert(name, file);
+    }
+
+    /// Leaves the names that are on disk, and of each file what is on disk.
+    fn lose_power(&mut self) {
+        (self.files, self.old) = self.disk.clone();
+        for file in self.files.values_mut().chain(self.old.iter_mut().map(|(file, _)| file)) {
+            file.lines.truncate(file.synced);
+        }
     }
 
     fn start(&mut self, most: usize) -> usize {
@@ -202,6 +234,27 @@ fn no_line_is_lost_or_doubled_by_two_crashes_at_any_step() {
                 model.take(steps, usize::MAX);
                 model.check();
             }
+        }
+    }
+}
+
+#[test]
+fn no_line_of_a_finished_file_is_lost_by_a_power_cut_at_any_step() {
+    for steps in [turn_over(false), turn_over(true)] {
+        for first in 0..=2 * steps.len() {
+            let mut model = Model::new();
+            model.take(SETTLE, usize::MAX);
+            model.write(3);
+            let rest = first - model.take(steps, first);
+            if rest > 0 {
+                model.write(2);
+                model.take(steps, rest);
+            }
+            model.lose_power();
+            model.start(usize::MAX);
+            let files = model.files.values().chain(model.old.iter().map(|(file, _)| file));
+            let left: BTreeSet<u32> = files.flat_map(|file| file.lines.iter().copied()).collect();
+            assert!(model.safe.is_subset(&left), "after {first} steps: {model:?}");
         }
     }
 }
