@@ -38,7 +38,7 @@ impl Request {
         if !self.is_made || sender.is_empty() || sender == b"#@[]" {
             return None;
         }
-        let sender = quote::address(sender);
+        let sender = quote::in_field(sender);
         let mut text = Vec::with_capacity(512);
         for part in [
             b"From: DELIVERY NOTICE SYSTEM <",
@@ -93,6 +93,12 @@ mod tests {
             text.starts_with("From: DELIVERY NOTICE SYSTEM <\"s t\"@x.y>\nTo: <\"s t\"@x.y>\n")
         );
         assert!(text.ends_with(" address: me@h. Thanks for asking.\nYour Message-ID: <1@x>\n"));
+    }
+
+    #[test]
+    fn no_sender_adds_a_field() {
+        let text = receipt(&[ASKED], "s\nBcc: t@x.y").unwrap();
+        assert!(text.contains("\nTo: <\"s_Bcc: t\"@x.y>\nSubject: "), "{text}");
     }
 
     #[test]

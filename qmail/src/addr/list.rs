@@ -10,7 +10,8 @@ use super::token::Token;
 pub struct Malformed;
 
 /// Hands each address of `list` to `rewrite`, last first, and gives the list with what that left of
-/// them. An address has no comments; `<>` is an empty one.
+/// them. An address between angle brackets keeps the comments in it, others have none; `<>` is an
+/// empty one.
 pub fn rewrite(
     list: &[Token],
     rewrite: &mut dyn FnMut(&mut Vec<Token>),

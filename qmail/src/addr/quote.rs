@@ -48,6 +48,13 @@ pub fn address(address: &[u8]) -> Vec<u8> {
     }
 }
 
+/// As [`address`], for a header field: with `_` for what would end its line.
+#[must_use]
+pub fn in_field(text: &[u8]) -> Vec<u8> {
+    let harmless = |&byte: &u8| if b"\r\n".contains(&byte) { b'_' } else { byte };
+    address(&text.iter().map(harmless).collect::<Vec<u8>>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

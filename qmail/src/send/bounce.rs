@@ -99,7 +99,7 @@ impl Letter<'_> {
         let mut text = Vec::with_capacity(1024);
         text.extend_from_slice(b"Date: ");
         date::push_header(&mut text, now);
-        let to = quote::address(self.recipient());
+        let to = quote::in_field(self.recipient());
         let parts = [b"\nFrom: ", &*quote::local(user), b"@", host, b"\nTo: ", &to];
         text.extend(parts.concat());
         text.extend_from_slice(b"\nSubject: failure notice\nMessage-ID: <");
@@ -136,7 +136,7 @@ impl Letter<'_> {
         } else {
             b"--- Below this line is a copy of the message.\n\nReturn-Path: <"
         };
-        [line, &quote::address(self.original), b">\n"].concat()
+        [line, &quote::in_field(self.original), b">\n"].concat()
     }
 }
 
@@ -230,6 +230,15 @@ mod tests {
         let letter = bounces.letter(b"list-@host-@[]").unwrap();
         assert_eq!(letter.recipient(), b"list-@host");
         assert!(letter.middle().ends_with(b"\nReturn-Path: <list-@host>\n"));
+    }
+
+    #[test]
+    fn no_address_adds_a_field() {
+        let bounces = bounces();
+        let letter = bounces.letter(b"a\nBcc: b@c\r@d.test").unwrap();
+        let head = String::from_utf8(letter.head(0, 1)).unwrap();
+        assert!(head.contains("\nTo: \"a_Bcc: b@c_\"@d.test\nSubject: "), "{head}");
+        assert!(letter.middle().ends_with(b"\nReturn-Path: <\"a_Bcc: b@c_\"@d.test>\n"));
     }
 
     #[test]
