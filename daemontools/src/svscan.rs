@@ -7,6 +7,7 @@
 
 pub mod directory;
 mod service;
+pub mod starter;
 pub mod strangers;
 
 use std::collections::{BTreeMap, HashMap};
@@ -39,6 +40,17 @@ pub enum Role {
     Log,
     /// Its own.
     Main,
+}
+
+impl Role {
+    /// What comes behind the service's name in messages.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Role::Log => "/log",
+            Role::Main => "",
+        }
+    }
 }
 
 /// A service as it was found in the directory.

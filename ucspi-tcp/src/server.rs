@@ -224,5 +224,6 @@ fn complaint(verbosity: Verbosity, name: &OsStr) -> Complaint {
     Complaint {
         descriptors: [WARNING, DROPPING, b"unable to set up descriptors"].concat(),
         program: [WARNING, DROPPING, b"unable to run ", name.as_bytes()].concat(),
+        ..Complaint::default()
     }
 }

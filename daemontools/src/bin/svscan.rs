@@ -11,16 +11,16 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use daemontools::svscan::directory::{self, Complaints};
+use daemontools::svscan::starter::Starter;
 use daemontools::svscan::strangers::{self, Strangers};
 use daemontools::svscan::{Action, Event, Key, LIMIT, Machine, Role};
 use prog::{Args, Chain, Exit, Fatal, OrFatal, Program};
 use unix::errno::{self, Errno};
 use unix::fd::{self, Standard};
-use unix::image::Step;
 use unix::limit::{self, Resource};
 use unix::poll::{self, Interest};
-use unix::process::{self, SpawnError};
-use unix::signal::{self, Posted, Signal};
+use unix::process;
+use unix::signal::{self, Held, Posted, Signal};
 use unix::watch::{self, News, Watch};
 use unix::{Pid, clock, fifo};
 
@@ -40,7 +40,7 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
     }
     let program = args.rest();
     let listener = if program.is_empty() { None } else { Some(speak_to(program)?) };
-    let signals = catch_signals().or_fatal("unable to catch signals")?;
+    let (held, signals) = catch_signals().or_fatal("unable to catch signals")?;
     let mut world = World {
         origin: Instant::now(),
         signals,
@@ -49,6 +49,7 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
         complaints: Complaints::default(),
         pipes: HashMap::new(),
         raised: None,
+        starter: Starter::new(SVSCAN, held).or_fatal("unable to start supervise")?,
         listener,
         strangers: Strangers::are_ours().then(Strangers::default),
     };
@@ -76,7 +77,8 @@ fn speak_to(program: Vec<OsString>) -> Result<Pid, Fatal> {
     Ok(listener)
 }
 
-fn catch_signals() -> io::Result<Posted> {
+/// The signals, and the mask that a supervise is to find.
+fn catch_signals() -> io::Result<(Held, Posted)> {
     signal::ignore(Signal::SIGPIPE)?; // nobody may be left to read a warning
     let mut caught = vec![Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM];
     // Who started us with nohup wants us to stay.
@@ -84,7 +86,7 @@ fn catch_signals() -> io::Result<Posted> {
         caught.push(Signal::SIGHUP);
     }
     signal::unblock_all()?;
-    Posted::catch(&caught)
+    Ok((Held::new(&[])?, Posted::catch(&caught)?))
 }
 
 /// What the machine acts upon.
@@ -101,6 +103,7 @@ struct World {
     pipes: HashMap<Key, (OwnedFd, OwnedFd)>,
     /// The limit of open files that this process was started with, once it has been raised here.
     raised: Option<(u64, u64)>,
+    starter: Starter,
     /// The program that hears errors.
     listener: Option<Pid>,
     /// What is left to this process, if that is process 1.
@@ -121,7 +124,7 @@ impl World {
                         return true;
                     }
                     Action::Lost(name, role) => {
-                        SVSCAN.warning(("supervise ", &name, suffix(role), " does not end"), ());
+                        SVSCAN.warning(("supervise ", &name, role.suffix(), " does not end"), ());
                     }
                     Action::Scan => events.extend(self.scan(machine)),
                     Action::Signal(pid, signal) => kill(pid, signal),
@@ -166,42 +169,22 @@ impl World {
 
     /// Starts a supervise; gives its process number, or warns.
     fn start(&mut self, key: Key, role: Role, name: &OsString, has_log: bool) -> Option<u32> {
-        let whom = (name, suffix(role));
-        let mut chain = match role {
-            Role::Log => Chain::new(["supervise", "log"]),
-            Role::Main => Chain::new([OsString::from("supervise"), name.clone()]),
-        };
-        if role == Role::Log {
-            chain.directory(name);
-        }
+        let mut end = None;
         if has_log {
-            let mut end = self.end_of_pipe(key, role);
-            if self.makes_room(&end) {
-                end = self.end_of_pipe(key, role);
+            let mut opened = self.end_of_pipe(key, role);
+            if self.makes_room(&opened) {
+                opened = self.end_of_pipe(key, role);
             }
-            match end {
-                Ok((number, end)) => chain.descriptor(number, end),
+            match opened {
+                Ok(opened) => end = Some(opened),
                 Err(error) => {
                     SVSCAN.warning(("unable to create pipe for ", name), error);
                     return None;
                 }
             }
         }
-        if let Some((soft, hard)) = self.raised {
-            chain.limit(Resource::RLIMIT_NOFILE, soft, hard);
-        }
-        match chain.launch() {
-            Ok(child) => return u32::try_from(child.pid.as_raw()).ok(),
-            Err(SpawnError::Fork(errno)) => SVSCAN.warning(("unable to fork for ", whom), errno),
-            Err(SpawnError::Enter(failure)) => match failure.step {
-                Step::Descriptors => {
-                    SVSCAN.warning(("unable to set up descriptors for ", whom), failure.errno);
-                }
-                Step::Directory => SVSCAN.warning(("unable to switch to ", name), failure.errno),
-                _ => SVSCAN.warning(("unable to start supervise ", whom), failure.errno),
-            },
-        }
-        None
+        let pid = self.starter.start(role, name, end, self.raised)?;
+        u32::try_from(pid.as_raw()).ok()
     }
 
     /// Makes the pipe of a service that runs already, under a name, so that its supervise can open it.
@@ -288,6 +271,7 @@ impl World {
         for signal in self.signals.drain() {
             if signal == Signal::SIGCHLD {
                 while let Ok(Some((pid, status))) = process::reap() {
+                    self.starter.ended(pid);
                     let pid = u32::try_from(pid.as_raw()).unwrap_or(0);
                     events.push(Event::Ended(pid, status.is_success()));
                 }
@@ -314,13 +298,6 @@ fn named_pipe(service: &OsString) -> io::Result<(OwnedFd, OwnedFd)> {
     fd::nonblocking(&read, false)?;
     fd::nonblocking(&write, false)?;
     Ok((read.into(), write.into()))
-}
-
-fn suffix(role: Role) -> &'static str {
-    match role {
-        Role::Log => "/log",
-        Role::Main => "",
-    }
 }
 
 fn kill(pid: u32, signal: Signal) {

@@ -33,12 +33,25 @@ const BERTHS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Notice<'a>(pub &'a [u8], pub &'a [u8], pub &'a [u8]);
 
+/// What a child has of its own beside variables and descriptors.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Own<'a> {
+    /// Arguments behind the prepared ones.
+    pub arguments: &'a [&'a [u8]],
+    /// Its working directory; `None` for this process's.
+    pub directory: Option<&'a [u8]>,
+    /// What a complaint is about: comes behind its words. One about the directory names that.
+    pub subject: &'a [u8],
+}
+
 /// How a child that cannot become the program says so on descriptor 2: the beginning of a line, to
 /// which it adds `: ` and the reason in the classic words. Empty: it says nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Complaint {
     /// The descriptors cannot be put into place.
     pub descriptors: Vec<u8>,
+    /// The working directory cannot be entered.
+    pub directory: Vec<u8>,
     /// The program cannot be executed.
     pub program: Vec<u8>,
 }
@@ -49,6 +62,8 @@ pub struct Launcher {
     program: &'static Program,
     stacks: Stacks,
     berths: Vec<Berth>,
+    /// Berths that may be left taken; there is one more.
+    limit: usize,
 }
 
 impl Launcher {
@@ -56,9 +71,16 @@ impl Launcher {
     /// What is prepared is kept for as long as this process lives.
     #[must_use]
     pub fn new(image: Image, complaint: Complaint) -> Launcher {
+        Launcher::with_berths(BERTHS, image, complaint)
+    }
+
+    /// As [`Launcher::new`], with `limit` children at a time on their way while this process goes on:
+    /// fewer take less memory.
+    #[must_use]
+    pub fn with_berths(limit: usize, image: Image, complaint: Complaint) -> Launcher {
         let program = Box::leak(Box::new(Program::new(image, complaint)));
-        let berths = Vec::with_capacity(BERTHS + 1);
-        Launcher { program, stacks: berth::stacks(BERTHS + 1), berths }
+        let berths = Vec::with_capacity(limit + 1);
+        Launcher { program, stacks: berth::stacks(limit + 1), berths, limit }
     }
 
     /// Starts the program with `variables` beside the prepared ones, and `descriptors` under the
@@ -75,6 +97,18 @@ impl Launcher {
         notice: Option<Notice<'_>>,
         held: &Held,
     ) -> Result<Child, Errno> {
+        self.start_own(Own::default(), variables, descriptors, notice, held)
+    }
+
+    /// As [`Launcher::start`], for a child that has more of its own.
+    pub fn start_own(
+        &mut self,
+        own: Own<'_>,
+        variables: &Variables,
+        descriptors: &[(RawFd, BorrowedFd<'_>)],
+        notice: Option<Notice<'_>>,
+        held: &Held,
+    ) -> Result<Child, Errno> {
         let free = self.berths.iter().position(|berth| !berth.is_taken());
         let free = free.unwrap_or(self.berths.len());
         if free == self.berths.len()
@@ -83,9 +117,11 @@ impl Launcher {
             self.berths.push(Berth::new(Task::new(self.program, held), stack));
         }
         // The last one is never left taken.
-        let sleeps = !raw::LEAVES_ERRNO || free == BERTHS;
+        let sleeps = !raw::LEAVES_ERRNO || free == self.limit;
         let berth = self.berths.get_mut(free).ok_or(Errno::EBUSY)?;
-        berth.task().ok_or(Errno::EBUSY)?.fill(variables, descriptors, notice, held);
+        let task = berth.task().ok_or(Errno::EBUSY)?;
+        task.fill(variables, descriptors, notice, held);
+        task.adapt(own)?;
         Ok(Child { pid: berth.launch(sleeps)? })
     }
 
@@ -167,6 +203,41 @@ mod tests {
         }
         assert!(!launcher.berths.iter().any(Berth::is_taken));
         held.release();
+    }
+
+    #[test]
+    fn a_child_may_have_arguments_and_a_directory_of_its_own() {
+        let held = Held::new(&[]).unwrap();
+        let mut launcher =
+            launcher(&["sh", "-c", "echo $0 $# $1; [ $(pwd) = / ] && echo root", "zero"], &[]);
+        let (out, out_end) = pipe();
+        let descriptors = [(1, out_end.as_fd())];
+        let arguments: [&[u8]; 2] = [b"a b", b""];
+        let own = Own { arguments: &arguments, directory: Some(b"/"), subject: b"" };
+        let none = Variables::default();
+        let child = launcher.start_own(own, &none, &descriptors, None, &held);
+        assert!(child.unwrap().wait().unwrap().is_success());
+        let torn = Own { directory: Some(b"a\0b"), ..own };
+        let error = launcher.start_own(torn, &none, &descriptors, None, &held);
+        assert_eq!(error.unwrap_err(), Errno::EINVAL);
+        // And the next has none.
+        launcher.start(&none, &descriptors, None, &held).unwrap().wait().unwrap();
+        drop(out_end);
+        assert_eq!(all(out), "zero 2 a b\nroot\nzero 0\n");
+    }
+
+    #[test]
+    fn who_cannot_enter_its_directory_says_which() {
+        let held = Held::new(&[]).unwrap();
+        let complaint = Complaint { directory: b"no way to ".to_vec(), ..Complaint::default() };
+        let mut launcher = Launcher::with_berths(1, Image::default(), complaint);
+        let (read, write) = pipe();
+        let own = Own { directory: Some(b"/nonexistent"), subject: b"x", ..Own::default() };
+        let descriptors = [(2, write.as_fd())];
+        let child = launcher.start_own(own, &Variables::default(), &descriptors, None, &held);
+        drop(write);
+        assert_eq!(all(read), "no way to /nonexistent: file does not exist\n");
+        assert_eq!(child.unwrap().wait().unwrap().code(), Some(111));
     }
 
     #[test]

@@ -83,6 +83,12 @@ pub(crate) fn duplicate(from: c_int, to: c_int) -> Result<(), Errno> {
     unsafe { call(libc::SYS_dup3, [number(from), number(to), 0, 0]) }.map(drop)
 }
 
+/// Makes `path` the working directory.
+pub(crate) fn change_directory(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the kernel reads a string that outlives the call.
+    unsafe { call(libc::SYS_chdir, [path.as_ptr() as usize, 0, 0, 0]) }.map(drop)
+}
+
 /// Gives `signal` its default action.
 pub(crate) fn default_action(signal: c_int) {
     // The default action, no flags, no mask, and room for whatever else the kernel's form has.

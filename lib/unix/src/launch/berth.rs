@@ -15,6 +15,9 @@ use crate::{Pid, raw};
 /// Enough for `begin` and what it calls, of which nothing is deep, and for a signal handler on top.
 const STACK: usize = 16 * 1024;
 
+/// What the kernel gives at once, nearly everywhere: a child whose stack ends with a page needs one.
+const PAGE: usize = 4096;
+
 /// Stacks for some children; only the parts that are used take real memory.
 pub(super) type Stacks = ChunksExactMut<'static, MaybeUninit<u128>>;
 
@@ -38,17 +41,18 @@ struct Shared {
     /// The last child.
     pid: Cell<i32>,
     task: UnsafeCell<Task>,
-    /// The end of the stack, which grows down from there.
+    /// The end of the stack, or rather that of its last whole page: the stack grows down from there.
     top: *mut MaybeUninit<u128>,
 }
 
 impl Berth {
     pub(super) fn new(task: Task, stack: &'static mut [MaybeUninit<u128>]) -> Berth {
+        let end = stack.as_mut_ptr_range().end;
         Berth(Box::leak(Box::new(Shared {
             taken: AtomicI32::new(0),
             pid: Cell::new(0),
             task: UnsafeCell::new(task),
-            top: stack.as_mut_ptr_range().end,
+            top: end.wrapping_byte_sub(end.addr() % PAGE),
         })))
     }
 
@@ -84,7 +88,7 @@ impl Berth {
         }
         let flags = libc::CLONE_VM | libc::SIGCHLD | if sleeps { libc::CLONE_VFORK } else { 0 };
         let (top, argument) = (self.0.top.cast(), ptr::from_ref(self.0).cast_mut().cast());
-        // SAFETY: the end of the stack is aligned to 16. Stack and task are the child's alone until
+        // SAFETY: the end of the stack is aligned to 16, and most of the stack lies below. Stack and task are the child's alone until
         // the kernel says that it is done with them, and it changes no other memory.
         let pid = unsafe { libc::clone(begin, top, flags, argument) };
         if pid < 0 {

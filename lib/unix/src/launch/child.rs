@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 
-use super::{Complaint, Notice, Variables};
+use super::{Complaint, Notice, Own, Variables};
 use crate::errno::{Errno, classic};
 use crate::image::{Failure, Image, Step, try_each};
 use crate::raw;
@@ -41,6 +41,13 @@ impl Program {
 pub(super) struct Task {
     program: &'static Program,
     variables: Vec<u8>,
+    /// Arguments of its own, each ended by a zero byte, and the list of all; empty if it has none.
+    arguments: Vec<u8>,
+    argv: Vec<*const c_char>,
+    /// Ended by a zero byte; empty if it stays where it is.
+    directory: Vec<u8>,
+    /// What a complaint is about.
+    subject: Vec<u8>,
     /// Into the variables and the program's own.
     environment: Vec<*const c_char>,
     descriptors: Vec<(RawFd, RawFd)>,
@@ -56,6 +63,10 @@ impl Task {
         Task {
             program,
             variables: Vec::new(),
+            arguments: Vec::new(),
+            argv: Vec::new(),
+            directory: Vec::new(),
+            subject: Vec::new(),
             environment: Vec::new(),
             descriptors: Vec::new(),
             notice: Vec::new(),
@@ -91,6 +102,37 @@ impl Task {
         self.ignored = signal::ignored();
     }
 
+    /// What else this child has of its own. `EINVAL` if there is a zero byte in it.
+    pub(super) fn adapt(&mut self, own: Own<'_>) -> Result<(), Errno> {
+        for list in [&mut self.arguments, &mut self.directory, &mut self.subject] {
+            list.clear();
+        }
+        self.argv.clear();
+        if own.arguments.iter().chain(&own.directory).any(|word| word.contains(&0)) {
+            return Err(Errno::EINVAL);
+        }
+        self.subject.extend_from_slice(own.subject);
+        if let Some(directory) = own.directory {
+            self.directory.extend_from_slice(directory);
+            self.directory.push(0);
+        }
+        for word in own.arguments {
+            self.arguments.extend_from_slice(word);
+            self.arguments.push(0);
+        }
+        if !own.arguments.is_empty() {
+            let prepared = self.program.argv.iter().take_while(|word| !word.is_null());
+            self.argv.extend(prepared);
+            let mut rest = &self.arguments[..];
+            for word in own.arguments {
+                self.argv.push(rest.as_ptr().cast());
+                rest = rest.get(word.len() + 1..).unwrap_or_default();
+            }
+            self.argv.push(ptr::null());
+        }
+        Ok(())
+    }
+
     /// Becomes the program in process `pid`, or says why not; then the process is to end. Allocates
     /// nothing, takes no lock, and touches nothing that its parent may be using.
     pub(super) fn enter(&self, pid: u32) {
@@ -106,12 +148,16 @@ impl Task {
         }
         let Failure { step, errno } = self.become_program();
         let complaint = &self.program.complaint;
-        let words = match step {
-            Step::Descriptors => &complaint.descriptors,
-            _ => &complaint.program,
+        let (words, subject) = match step {
+            Step::Descriptors => (&complaint.descriptors, &self.subject[..]),
+            Step::Directory => {
+                (&complaint.directory, self.directory.strip_suffix(b"\0").unwrap_or_default())
+            }
+            _ => (&complaint.program, &self.subject[..]),
         };
         if !words.is_empty() {
-            let parts: [&[u8]; 4] = [words, b": ", classic(errno).as_bytes(), b"\n"];
+            let reason = classic(errno).as_bytes();
+            let parts: [&[u8]; 5] = [words, subject, b": ", reason, b"\n"];
             raw::write(2, &parts.map(IoSlice::new));
         }
     }
@@ -123,6 +169,11 @@ impl Task {
             if let Err(errno) = placed {
                 return Failure { step: Step::Descriptors, errno };
             }
+        }
+        if let Ok(directory) = CStr::from_bytes_with_nul(&self.directory)
+            && let Err(errno) = raw::change_directory(directory)
+        {
+            return Failure { step: Step::Directory, errno };
         }
         // Signals that are caught get their default action by exec itself.
         let mut ignored = self.ignored;
@@ -139,7 +190,8 @@ impl Task {
     }
 
     fn execute_one(&self, path: &CStr) -> Errno {
-        let (argv, environment) = (self.program.argv.as_ptr(), self.environment.as_ptr());
+        let argv = if self.argv.is_empty() { &self.program.argv } else { &self.argv };
+        let (argv, environment) = (argv.as_ptr(), self.environment.as_ptr());
         // SAFETY: both end with null, and point to strings of this task and its program.
         unsafe { raw::execute(path, argv, environment) }
     }
