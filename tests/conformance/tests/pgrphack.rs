@@ -34,3 +34,28 @@ fn arguments_and_environment_stay() {
     let words = ["pgrphack", "sh", "-c", "echo \"$1\" $KEPT; pwd", "-", "two words"];
     case(|side| side.command(words).env("KEPT", "yes").run()).same();
 }
+
+/// What no part of the path has is not there; what may lie where nobody may look is denied.
+#[test]
+fn the_path_is_searched_to_its_end() {
+    case(|side| {
+        side.script("open/tool", "#!/bin/sh\necho found\n");
+        side.directory("closed");
+        side.mode("closed", 0);
+        let run = |words: [&str; 2], path: &str| {
+            side.command(words).env("PATH", format!("{path}:/bin:/usr/bin")).as_user().run()
+        };
+        let pgrphack = side.program("pgrphack");
+        let pgrphack = pgrphack.to_str().unwrap();
+        let runs = [
+            run([pgrphack, "tool"], "closed:open"),
+            run([pgrphack, "nonexistent"], "open"),
+            run([pgrphack, "nonexistent"], "closed:open"),
+        ];
+        side.mode("closed", 0o755);
+        let all = |of: fn(&harness::Run) -> &Vec<u8>| runs.iter().flat_map(of).copied().collect();
+        let (stdout, stderr) = (all(|run| &run.stdout), all(|run| &run.stderr));
+        harness::Run { stdout, stderr, exit: runs[2].exit }
+    })
+    .same();
+}

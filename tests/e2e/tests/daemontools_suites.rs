@@ -188,14 +188,14 @@ fn is_by_the_way(line: &str) -> bool {
     line.ends_with(" state") || beginnings.iter().any(|beginning| line.starts_with(beginning))
 }
 
-/// What the suite runs as a service: it says which signals have come.
-const SLEEPER: &str = "#!/bin/sh
-for name in ALRM HUP INT QUIT TERM USR1 USR2 WINCH; do
-  trap \"echo Caught $name; kill \\$!; exit 1\" $name
-done
-trap 'echo Caught CONT' CONT
-sleep 999 &
-while :; do wait; done
+/// What the suite runs as a service: it says which signals have come. A shell cannot: what a service is
+/// started with ignored, no shell can trap.
+const SLEEPER: &str = "#!/usr/bin/perl
+$| = 1;
+for my $name (qw(ALRM CONT HUP INT QUIT TERM USR1 USR2 WINCH)) {
+  $SIG{$name} = sub { print \"Caught $name\\n\"; exit 1 unless $name eq 'CONT' };
+}
+sleep 999 while 1;
 ";
 
 /// A file of the suite without what is left out.
