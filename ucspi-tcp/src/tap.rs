@@ -5,25 +5,48 @@ use memchr::memchr;
 /// Longest piece of data on one line, as the original has it: it reads so much at a time.
 const PIECE: usize = 256;
 
+/// How bytes are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bytes {
+    /// As the original does.
+    AsTheyAre,
+    /// Printable: `\` and three octal digits for what is not ASCII, or a control, and `\\` for `\`.
+    Escaped,
+}
+
 /// Appends the lines that show `data`, which was read at once.
 ///
 /// Each is `before`, then the line and a blank, or, where the line goes on behind the piece of 256
-/// bytes or the end of what was read, the part and `+`. Bytes are as they are. Source:
-/// recordio(1), and as observed: pieces are counted from the beginning of `data`.
-pub fn push_lines(out: &mut Vec<u8>, before: &[u8], data: &[u8]) {
+/// bytes or the end of what was read, the part and `+`. Source: recordio(1), and as observed: pieces
+/// are counted from the beginning of `data`.
+pub fn push_lines(out: &mut Vec<u8>, before: &[u8], data: &[u8], bytes: Bytes) {
+    let push = |out: &mut Vec<u8>, text: &[u8]| match bytes {
+        Bytes::AsTheyAre => out.extend_from_slice(text),
+        Bytes::Escaped => push_escaped(out, text),
+    };
     for piece in data.chunks(PIECE) {
         let mut rest = piece;
         while !rest.is_empty() {
             out.extend_from_slice(before);
             if let Some((line, after)) = memchr(b'\n', rest).and_then(|at| cut(rest, at)) {
-                out.extend_from_slice(line);
+                push(out, line);
                 out.extend_from_slice(b" \n");
                 rest = after;
             } else {
-                out.extend_from_slice(rest);
+                push(out, rest);
                 out.extend_from_slice(b"+\n");
                 rest = &[];
             }
+        }
+    }
+}
+
+fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
+    for &byte in text {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b' '..=b'~' => out.push(byte),
+            _ => out.extend([b'\\', b'0' + (byte >> 6), b'0' + (byte >> 3 & 7), b'0' + (byte & 7)]),
         }
     }
 }
@@ -58,7 +81,7 @@ mod tests {
 
     fn shown(data: &[u8]) -> String {
         let mut out = Vec::new();
-        push_lines(&mut out, b"7 < ", data);
+        push_lines(&mut out, b"7 < ", data, Bytes::AsTheyAre);
         String::from_utf8(out).unwrap()
     }
 
@@ -76,6 +99,13 @@ mod tests {
         assert_eq!(shown(&line), format!("7 < {first}+\n7 < {second} \n7 < b \n"));
         let exact = [&[b'a'; 256][..], b"\n"].concat();
         assert_eq!(shown(&exact), format!("7 < {first}+\n7 <  \n"));
+    }
+
+    #[test]
+    fn bytes_can_be_made_printable() {
+        let mut out = Vec::new();
+        push_lines(&mut out, b"7 < ", b"a\x1b[2J \\\r\n\xe9\0+", Bytes::Escaped);
+        assert_eq!(out, b"7 < a\\033[2J \\\\\\015 \n7 < \\351\\000++\n");
     }
 
     #[test]
@@ -97,7 +127,7 @@ mod tests {
         #[test]
         fn nothing_is_lost(data: Vec<u8>) {
             let mut out = Vec::new();
-            push_lines(&mut out, b"7 < ", &data);
+            push_lines(&mut out, b"7 < ", &data, Bytes::AsTheyAre);
             let mut again = Vec::new();
             for line in out.split_inclusive(|&byte| byte == b'\n') {
                 let line = line.strip_prefix(b"7 < ").unwrap();

@@ -33,7 +33,22 @@ fn recorded(program: &[&str], input: impl AsRef<[u8]>) -> Case {
 
 #[test]
 fn a_program_is_needed() {
-    case(|side| side.run(["recordio"])).same();
+    case(|side| side.run(["recordio"])).same_exit().same_stdout().differing_stderr(
+        "recordio: usage: recordio [ -x ] program [ arg ... ]\n",
+        "recordio: usage: recordio program [ arg ... ]\n",
+    );
+}
+
+#[test]
+fn bytes_can_be_made_printable() {
+    let side = Side::ours();
+    let program = ["recordio", "-x", "printf", "a\\033[2J\\\\\\r\\n"];
+    let mut background = side.command(program).start_in_background();
+    background.hears(" > [EOF]\n");
+    assert_eq!(background.ends(), 0);
+    assert_eq!(background.stdout(), b"a\x1b[2J\\\r\n");
+    let log = String::from_utf8(background.stderr()).unwrap();
+    assert!(log.contains(" > a\\033[2J\\\\\\015 \n"), "{log}");
 }
 
 #[test]
@@ -61,7 +76,6 @@ fn the_program_s_exit_code_is_recordio_s() {
 #[test]
 fn a_program_that_cannot_be_run_is_fatal() {
     recorded(&["./nonexistent"], "").same();
-    recorded(&["-x"], "").same();
 }
 
 #[test]

@@ -5,19 +5,23 @@ use std::process::ExitCode;
 
 use prog::{Args, Chain, Fatal, Program};
 use ucspi_tcp::relay::{self, PORTION, Passed, Through};
-use ucspi_tcp::tap;
+use ucspi_tcp::tap::{self, Bytes};
 use unix::{fd, process};
 
-const RECORDIO: Program = Program::new("recordio", "program [ arg ... ]");
+const RECORDIO: Program = Program::new("recordio", "[ -x ] program [ arg ... ]");
 
 fn main() -> ExitCode {
     prog::main(RECORDIO, run)
 }
 
 fn run(mut args: Args) -> Result<Chain, Fatal> {
+    let mut bytes = Bytes::AsTheyAre;
+    while args.option(b"x")?.is_some() {
+        bytes = Bytes::Escaped;
+    }
     let mut next = args.chain()?;
     let program = process::id();
-    let shown = |sign| Shown { before: format!("{program} {sign} "), lines: Vec::new() };
+    let shown = |sign| Shown { before: format!("{program} {sign} "), bytes, lines: Vec::new() };
     relay::surround(&mut next, shown('<'), shown('>'))?;
     Ok(next)
 }
@@ -25,6 +29,7 @@ fn run(mut args: Args) -> Result<Chain, Fatal> {
 /// What passes in one direction is shown before it is passed on.
 struct Shown {
     before: String,
+    bytes: Bytes,
     /// Lines for the log; kept for their memory.
     lines: Vec<u8>,
 }
@@ -36,7 +41,7 @@ impl Through for Shown {
         if read.is_empty() {
             tap::push_end(&mut self.lines, before);
         } else {
-            tap::push_lines(&mut self.lines, before, read);
+            tap::push_lines(&mut self.lines, before, read, self.bytes);
         }
         let mut rest = self.lines.as_slice();
         while !rest.is_empty() {
