@@ -64,6 +64,8 @@ pub struct Launcher {
     berths: Vec<Berth>,
     /// Berths that may be left taken; there is one more.
     limit: usize,
+    /// Nothing was started since memory was given back.
+    is_rested: bool,
 }
 
 impl Launcher {
@@ -80,7 +82,7 @@ impl Launcher {
     pub fn with_berths(limit: usize, image: Image, complaint: Complaint) -> Launcher {
         let program = Box::leak(Box::new(Program::new(image, complaint)));
         let berths = Vec::with_capacity(limit + 1);
-        Launcher { program, stacks: berth::stacks(limit + 1), berths, limit }
+        Launcher { program, stacks: Stacks::new(limit + 1), berths, limit, is_rested: true }
     }
 
     /// Starts the program with `variables` beside the prepared ones, and `descriptors` under the
@@ -112,10 +114,11 @@ impl Launcher {
         let free = self.berths.iter().position(|berth| !berth.is_taken());
         let free = free.unwrap_or(self.berths.len());
         if free == self.berths.len()
-            && let Some(stack) = self.stacks.next()
+            && let Some(berth) = self.stacks.berth(Task::new(self.program, held))
         {
-            self.berths.push(Berth::new(Task::new(self.program, held), stack));
+            self.berths.push(berth);
         }
+        self.is_rested = false;
         // The last one is never left taken.
         let sleeps = !raw::LEAVES_ERRNO || free == self.limit;
         let berth = self.berths.get_mut(free).ok_or(Errno::EBUSY)?;
@@ -130,6 +133,19 @@ impl Launcher {
     /// Of most children that is known before. Not of one that was killed at its first step.
     pub fn ended(&self, pid: Pid) {
         self.berths.iter().filter(|berth| berth.is_of(pid)).for_each(Berth::release);
+    }
+
+    /// Whether there is memory that [`Launcher::rest`] could give back.
+    #[must_use]
+    pub fn may_rest(&self) -> bool {
+        !self.is_rested
+    }
+
+    /// Gives back what children have borrowed, for when none is expected soon: the next ones cost a
+    /// little more. Nothing happens while a child still has it.
+    pub fn rest(&mut self) {
+        self.stacks.rest(&self.berths);
+        self.is_rested = true;
     }
 
     /// Becomes the program in this process, as [`Launcher::start`] has a child become it. On failure
@@ -202,6 +218,15 @@ mod tests {
             launcher.ended(pid);
         }
         assert!(!launcher.berths.iter().any(Berth::is_taken));
+        // And again, after a rest.
+        assert!(launcher.may_rest());
+        launcher.rest();
+        assert!(!launcher.may_rest());
+        let (read, write) = pipe();
+        let child = launcher.start(&variables, &[(7, write.as_fd())], None, &held).unwrap();
+        drop(write);
+        assert_eq!(all(read), "a new 19\n");
+        assert!(child.wait().unwrap().is_success());
         held.release();
     }
 

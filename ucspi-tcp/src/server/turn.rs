@@ -14,6 +14,8 @@ use crate::connection::shown;
 
 /// After so many connections without a pause in between, signals and clocks are looked at.
 const IN_A_ROW: u32 = 32;
+/// After so long without a connection the server gives memory back.
+const QUIET: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Serves until the server has been told to stop and nothing is left to wait for.
@@ -75,7 +77,8 @@ impl Server {
         let pause = self.slots.pause(now);
         let due = [self.watched.due(), self.gate.due(), self.end].into_iter().flatten().min();
         let left = due.map(|due| due.saturating_duration_since(now));
-        let limit = [pause, left, (!waits).then_some(Duration::ZERO)];
+        let rests = waits && self.slots.taken() == 0 && self.launcher.may_rest();
+        let limit = [pause, left, (!waits).then_some(Duration::ZERO), rests.then_some(QUIET)];
         let limit = limit.into_iter().flatten().min();
 
         let mut interests = vec![Interest::readable(&self.posted)];
@@ -92,6 +95,9 @@ impl Server {
         let others = interests.iter().skip(gate).take(self.gate.len());
         let is_at_gate: Vec<bool> = others.map(Interest::is_ready).collect();
         drop(interests);
+        if rests && ready == 0 && clock::monotonic().saturating_duration_since(now) >= QUIET {
+            self.launcher.rest();
+        }
         if is_posted {
             self.obey()?;
         }

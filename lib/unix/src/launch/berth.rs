@@ -4,6 +4,7 @@
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::ptr;
 use std::slice::ChunksExactMut;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -16,15 +17,44 @@ use crate::{Pid, raw};
 const STACK: usize = 16 * 1024;
 
 /// What the kernel gives at once, nearly everywhere: a child whose stack ends with a page needs one.
+/// Where it is more, the system declines to take it back, and nothing is lost but memory.
 const PAGE: usize = 4096;
 
 /// Stacks for some children; only the parts that are used take real memory.
-pub(super) type Stacks = ChunksExactMut<'static, MaybeUninit<u128>>;
+#[derive(Debug)]
+pub(super) struct Stacks {
+    /// Those that have no berth yet.
+    left: ChunksExactMut<'static, MaybeUninit<u128>>,
+    /// All of them.
+    range: Range<*mut MaybeUninit<u128>>,
+}
 
-/// `count` stacks, for as long as this process lives.
-pub(super) fn stacks(count: usize) -> Stacks {
-    let words = STACK / size_of::<u128>();
-    Box::leak(Box::<[u128]>::new_uninit_slice(words * count)).chunks_exact_mut(words)
+impl Stacks {
+    /// `count` stacks, for as long as this process lives.
+    pub(super) fn new(count: usize) -> Stacks {
+        let words = STACK / size_of::<u128>();
+        let all = Box::leak(Box::<[u128]>::new_uninit_slice(words * count));
+        Stacks { range: all.as_mut_ptr_range(), left: all.chunks_exact_mut(words) }
+    }
+
+    /// A berth with the next stack, if there is one.
+    pub(super) fn berth(&mut self, task: Task) -> Option<Berth> {
+        self.left.next().map(|stack| Berth::new(task, stack))
+    }
+
+    /// Gives the memory that the stacks of `berths` have used back to the system, if no child is there.
+    /// `berths` are all that came from here.
+    pub(super) fn rest(&self, berths: &[Berth]) {
+        if berths.iter().any(Berth::is_taken) {
+            return;
+        }
+        let first = self.range.start.addr().next_multiple_of(PAGE);
+        let length = (self.range.end.addr() & !(PAGE - 1)).saturating_sub(first);
+        let first = self.range.start.with_addr(first).cast();
+        // SAFETY: whole pages within the stacks, which nobody uses and from which nobody reads what
+        // was not written before.
+        unsafe { libc::madvise(first, length, libc::MADV_DONTNEED) };
+    }
 }
 
 /// Stack and task of one child at a time.
@@ -46,7 +76,7 @@ struct Shared {
 }
 
 impl Berth {
-    pub(super) fn new(task: Task, stack: &'static mut [MaybeUninit<u128>]) -> Berth {
+    fn new(task: Task, stack: &'static mut [MaybeUninit<u128>]) -> Berth {
         let end = stack.as_mut_ptr_range().end;
         Berth(Box::leak(Box::new(Shared {
             taken: AtomicI32::new(0),
