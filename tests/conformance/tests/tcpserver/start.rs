@@ -127,6 +127,7 @@ fn other_signals_end_it_as_ever() {
     for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGALRM, Signal::SIGUSR2] {
         case(|side| {
             let mut server = Server::start(side, &PLAIN, "127.0.0.1", &["true"]);
+            server.background.hears("tcpserver: status: 0/40\n");
             server.background.signal(signal);
             let exit = server.background.ends();
             Run { stdout: Vec::new(), stderr: server.log().into_bytes(), exit }
