@@ -29,10 +29,11 @@ const LOCAL_ONLY: &str =
     "SMTP clients may send messages to what locals and virtualdomains make local.";
 
 /// Every control file but the database, in the order of the original's report.
-const FILES: [(&str, Kind); 30] = [
+const FILES: [(&str, Kind); 32] = [
     ("badmailfrom", Lines("Any MAIL FROM is allowed.", "", " not accepted in MAIL FROM.")),
     ("bouncefrom", Word(Is("MAILER-DAEMON"), "Bounce user name is ")),
     ("bouncehost", Word(Me, "Bounce host name is ")),
+    ("checkrecipient", Number(1, "Mailboxes are looked for at RCPT, unless this is 0: ", "")),
     ("concurrencylocal", Number(10, "Local concurrency is ", "")),
     ("concurrencyremote", Number(20, "Remote concurrency is ", "")),
     ("databytes", Number(0, "SMTP DATA limit is ", " bytes")),
@@ -69,6 +70,7 @@ const FILES: [(&str, Kind); 30] = [
     ("timeoutconnect", Number(60, "SMTP client connection timeout is ", " seconds")),
     ("timeoutremote", Number(1200, "SMTP client data timeout is ", " seconds")),
     ("timeoutsmtpd", Number(1200, "SMTP server data timeout is ", " seconds")),
+    ("validrcptto", Lines("Recipients are not listed.", "A recipient is ", ".")),
     ("virtualdomains", Lines("No virtual domains.", "Virtual domain: ", "")),
 ];
 

@@ -5,9 +5,12 @@ pub mod getpw;
 pub mod pw2u;
 
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+use lookup::cdb::Cdb;
+use unix::errno::Errno;
 use unix::{Gid, Uid};
 use wire::decimal;
 
@@ -78,6 +81,18 @@ pub fn keys<'a>(
         head.last().is_none_or(ends).then(|| (key(head, b""), rest))
     });
     std::iter::once(exact).chain(beginnings)
+}
+
+/// The data for `local` in users/cdb, completed. Without the record that lists the wildcards, it is
+/// not a file that qmail-newu has made.
+pub fn record(cdb: &Cdb, local: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let wildcards = cdb.find(b"")?.ok_or(Errno::EPROTO)?;
+    for (key, rest) in keys(local, &wildcards) {
+        if let Some(data) = cdb.find(&key)? {
+            return Ok(Some([&data, rest, &[0]].concat()));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

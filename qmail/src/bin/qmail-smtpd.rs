@@ -9,15 +9,17 @@ use prog::{Args, Exit, Program, env};
 use qmail::control::Control;
 use qmail::domains::DomainSet;
 use qmail::ipme;
+use qmail::rcptcheck;
 use qmail::rcpthosts::RcptHosts;
 use qmail::received::Peer;
+use qmail::recipients::Recipients;
 use qmail::smtp::connection::Connection;
 use qmail::smtp::data::{BareCr, Progress};
 use qmail::smtp::intake::Intake;
 use qmail::smtp::line::{Line, Lines};
 use qmail::smtp::log::Log;
 use qmail::smtp::session::{
-    Envelope, Policy, Session, Settings, Step, Trouble, push_result, replies,
+    Asked, Envelope, Judgement, Policy, Session, Settings, Step, Trouble, push_result, replies,
 };
 use qmail::submit::{Idle, Submission};
 use queue::home::Home;
@@ -125,7 +127,10 @@ impl<'a> Server<'a> {
             complain(log.line(text), None);
         }
         let badmailfrom = DomainSet::new(badmailfrom.lines());
-        let site = Site { log, badmailfrom, rcpthosts, addresses: None };
+        let looks = number("CHECKRECIPIENT", control, "checkrecipient")?.is_none_or(|yes| yes != 0);
+        let recipients = Recipients::new(home, looks);
+        let check = env::get("RCPTCHECK").filter(|program| !program.is_empty());
+        let site = Site { log, badmailfrom, rcpthosts, recipients, check, addresses: None };
         let keep = env::get("ALLOW_BARECR").is_some();
         let bare_cr = if keep { BareCr::Keep } else { BareCr::Refuse };
         Ok(Server { home, peer, log, session: Session::new(settings), site, bare_cr, queue: None })
@@ -235,6 +240,9 @@ struct Site<'a> {
     log: &'a Log,
     badmailfrom: DomainSet,
     rcpthosts: RcptHosts,
+    recipients: Recipients<'a>,
+    /// Asked about recipients.
+    check: Option<Vec<u8>>,
     /// Looked up when there is an address literal.
     addresses: Option<Vec<IpAddr>>,
 }
@@ -263,5 +271,17 @@ impl Policy for Site<'_> {
             complain(self.log.line(b"unable to read control/morercpthosts.cdb"), Some(&error));
             Trouble::Controls
         })
+    }
+
+    fn judges(&mut self, asked: &Asked<'_>) -> Judgement {
+        match self.recipients.has(asked.recipient) {
+            Ok(false) => return Judgement::Unknown,
+            Ok(true) => {}
+            Err(error) => {
+                complain(self.log.line(b"unable to look a recipient up"), Some(&error));
+                return Judgement::Unclear;
+            }
+        }
+        self.check.as_ref().map_or(Judgement::Welcome, |program| rcptcheck::ask(program, asked))
     }
 }

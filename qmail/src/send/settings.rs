@@ -47,22 +47,10 @@ impl Settings {
             let number = number(name, usual)?;
             Ok(u16::try_from(number).unwrap_or(u16::MAX))
         };
-        let list = |name: &'static str| {
-            let list = control.list(name).map_err(|_| Unreadable(name))?;
-            Ok(list.unwrap_or_default())
-        };
-        let locals = control.list_or_me("locals").ok().flatten().ok_or(Unreadable("locals"))?;
-        let (percenthack, virtualdomains): (List, List) =
-            (list("percenthack")?, list("virtualdomains")?);
         let double_to =
             [user("doublebounceto", "postmaster")?, b"@".to_vec(), host("doublebouncehost")?];
         Ok(Settings {
-            routes: Routes {
-                locals: DomainSet::new(locals.lines()),
-                percenthack: DomainSet::new(percenthack.lines()),
-                virtualdomains: DomainMap::new(virtualdomains.lines()),
-                envnoathost: host("envnoathost")?,
-            },
+            routes: routes(control)?,
             bounces: Bounces {
                 user: user("bouncefrom", "MAILER-DAEMON")?,
                 host: host("bouncehost")?,
@@ -78,6 +66,24 @@ impl Settings {
             },
         })
     }
+}
+
+/// Reads what the control files say of recipients.
+pub fn routes(control: &Control) -> Result<Routes, Unreadable> {
+    let list = |name: &'static str| {
+        let list = control.list(name).map_err(|_| Unreadable(name))?;
+        Ok(list.unwrap_or_default())
+    };
+    let locals = control.list_or_me("locals").ok().flatten().ok_or(Unreadable("locals"))?;
+    let (percenthack, virtualdomains): (List, List) =
+        (list("percenthack")?, list("virtualdomains")?);
+    let host = control.line_or_me("envnoathost").map_err(|_| Unreadable("envnoathost"))?;
+    Ok(Routes {
+        locals: DomainSet::new(locals.lines()),
+        percenthack: DomainSet::new(percenthack.lines()),
+        virtualdomains: DomainMap::new(virtualdomains.lines()),
+        envnoathost: host.unwrap_or_else(|| b"envnoathost".to_vec()),
+    })
 }
 
 #[cfg(test)]

@@ -34,6 +34,33 @@ pub trait Policy {
 
     /// True if a client that may not relay may send to `recipient`.
     fn accepts_recipient(&mut self, recipient: &[u8]) -> Result<bool, Trouble>;
+
+    /// What is known of a recipient that such a client may send to.
+    fn judges(&mut self, message: &Asked<'_>) -> Judgement;
+}
+
+/// A recipient that is asked about, and where it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The recipient.
+    pub recipient: &'a [u8],
+    /// The envelope's sender.
+    pub sender: &'a [u8],
+    /// The name that the client gave itself.
+    pub helo: Option<&'a [u8]>,
+}
+
+/// What is known of a recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// There is a mailbox, or nobody knows better.
+    Welcome,
+    /// There is none.
+    Unknown,
+    /// That cannot be told for now.
+    Unclear,
+    /// The session ends with this reply.
+    End(&'static str),
 }
 
 /// Why a server cannot go on.
@@ -74,6 +101,15 @@ pub mod replies {
     /// Nothing came for too long.
     pub const TIMEOUT: &str = "451 timeout (#4.4.2)\r\n";
 
+    /// The program that is asked about recipients cannot tell.
+    pub const UNVERIFIED: &str = "421 unable to verify recipient (#4.3.0)\r\n";
+    /// It says that the client has sent enough.
+    pub const ENOUGH: &str = "421 you have exceeded your messaging limits (#4.3.0)\r\n";
+    /// It cannot be run.
+    pub const NO_CHECK: &str = "421 unable to execute recipient check (#4.3.0)\r\n";
+
+    pub(super) const UNKNOWN: &str = "550 sorry, no mailbox here by that name (#5.1.1)\r\n";
+    pub(super) const UNCLEAR: &str = "451 unable to verify recipient (#4.3.0)\r\n";
     pub(super) const TOO_BIG: &str =
         "552 sorry, that message size exceeds my databytes limit (#5.3.4)\r\n";
     pub(super) const SYNTAX: &str = "555 syntax error (#5.5.4)\r\n";
@@ -250,7 +286,19 @@ impl Session {
         let accepted = match &self.settings.relay {
             Some(tail) => envelope.add(&recipient, tail).map(|()| true),
             None => match policy.accepts_recipient(&recipient) {
-                Ok(true) => envelope.add(&recipient, b"").map(|()| true),
+                Ok(true) => {
+                    let (sender, helo) = (&*envelope.sender, self.helo.as_deref());
+                    match policy.judges(&Asked { recipient: &recipient, sender, helo }) {
+                        Judgement::Welcome => {}
+                        Judgement::Unknown => return say(out, replies::UNKNOWN),
+                        Judgement::Unclear => return say(out, replies::UNCLEAR),
+                        Judgement::End(reply) => {
+                            out.extend_from_slice(reply.as_bytes());
+                            return Step::Abort;
+                        }
+                    }
+                    envelope.add(&recipient, b"").map(|()| true)
+                }
                 other => other,
             },
         };

@@ -12,7 +12,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use lookup::cdb::{Cdb, Kept};
+use lookup::cdb::Kept;
 use prog::Chain;
 use queue::home::Home;
 use unix::errno;
@@ -152,7 +152,7 @@ impl Local {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
-        Ok(record(cdb, local)?.map(|record| Owner::parse(&record).ok_or(code::USAGE)))
+        Ok(users::record(cdb, local)?.map(|record| Owner::parse(&record).ok_or(code::USAGE)))
     }
 
     /// What qmail-getpw has found out.
@@ -348,16 +348,4 @@ impl Spawner for Local {
         let first = desks.chain(self.lookups.deadline()).min()?;
         Some(first.saturating_duration_since(Instant::now()))
     }
-}
-
-/// The data for `local` in users/cdb, completed. Without the record that lists the wildcards, it is
-/// not a file that qmail-newu has made.
-fn record(cdb: &Cdb, local: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    let wildcards = cdb.find(b"")?.ok_or(errno::Errno::EPROTO)?;
-    for (key, rest) in users::keys(local, &wildcards) {
-        if let Some(data) = cdb.find(&key)? {
-            return Ok(Some([&data, rest, &[0]].concat()));
-        }
-    }
-    Ok(None)
 }

@@ -1,9 +1,14 @@
 //! Who controls an address by the account database: the rules of qmail-getpw.
 
-use queue::home::BREAK;
-use unix::user::User;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use queue::home::{Account, BREAK, Home};
+use unix::user::{Accounts, User};
+use unix::{Uid, errno};
 
 use super::Owner;
+use crate::spawn::report::code;
 
 /// No account with a longer name receives mail.
 const LONGEST_NAME: usize = 31;
@@ -41,6 +46,48 @@ impl Candidate<'_> {
             Some(ext) => owner(user, b"-", ext),
         }
     }
+}
+
+/// Who controls `local`; or why that cannot be told, as an exit code of qmail-getpw(8).
+pub fn owner_of(home: &Home, accounts: &Accounts, local: &[u8]) -> Result<Owner, u8> {
+    for candidate in candidates(local) {
+        let user = account(home, accounts, &candidate.name).map_err(|_| code::SYSTEM)?;
+        if let Some(user) = user
+            && receives(&user)?
+        {
+            return Ok(candidate.owner(user));
+        }
+    }
+    let alias = home.alias().map_err(|_| code::SYSTEM)?.ok_or(code::NO_ALIAS)?;
+    Ok(unclaimed(alias, local))
+}
+
+/// The account called `name`. A private host has an alias account of its own, and every other that is not
+/// the caller's is somebody else's.
+fn account(home: &Home, accounts: &Accounts, name: &[u8]) -> io::Result<Option<User>> {
+    if !home.private {
+        return accounts.find(name);
+    }
+    if name == Account::Alias.name().as_bytes() {
+        return home.alias();
+    }
+    Ok(accounts.find(name)?.filter(|user| user.uid == Uid::current()))
+}
+
+/// Root does not, nor does who does not own his home directory.
+fn receives(user: &User) -> Result<bool, u8> {
+    if user.uid.is_root() {
+        return Ok(false);
+    }
+    match std::fs::metadata(&user.home) {
+        Ok(home) => Ok(home.uid() == user.uid.as_raw()),
+        Err(error) if is_temporary(&error) => Err(code::NFS),
+        Err(_) => Ok(false),
+    }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    errno::is_temporary(errno::of(error))
 }
 
 /// The owner of a local part that is nobody's: the alias user, with all of it as the extension.

@@ -6,6 +6,8 @@ mod addresses;
 mod data;
 #[path = "qmail-smtpd/hostile.rs"]
 mod hostile;
+#[path = "qmail-smtpd/recipients.rs"]
+mod recipients;
 
 use harness::{Case, Run, Side, recorded};
 
@@ -24,6 +26,7 @@ struct Setup<'a> {
 fn talk(side: &Side, setup: &Setup<'_>, turns: &[&str]) -> Run {
     side.control("me", "mail.test\n");
     side.control("rcpthosts", "here.test\n");
+    side.control("checkrecipient", "0\n"); // nobody is here
     for (name, text) in setup.controls {
         match *text {
             "missing" => std::fs::remove_file(side.home().join("control").join(name)).unwrap(),

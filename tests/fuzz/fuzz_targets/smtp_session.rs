@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
 use qmail::smtp::line::{LONGEST, Line, Lines};
-use qmail::smtp::session::{Envelope, Policy, Session, Settings, Step, Trouble};
+use qmail::smtp::session::{Asked, Envelope, Judgement, Policy, Session, Settings, Step, Trouble};
 
 struct Site;
 
@@ -20,6 +20,15 @@ impl Policy for Site {
 
     fn accepts_recipient(&mut self, recipient: &[u8]) -> Result<bool, Trouble> {
         Ok(recipient.ends_with(b"@h") || !recipient.contains(&b'@'))
+    }
+
+    fn judges(&mut self, asked: &Asked<'_>) -> Judgement {
+        match asked.recipient.first() {
+            Some(b'0') => Judgement::Unknown,
+            Some(b'1') => Judgement::Unclear,
+            Some(b'2') => Judgement::End("421 enough\r\n"),
+            _ => Judgement::Welcome,
+        }
     }
 }
 

@@ -22,6 +22,15 @@ impl Policy for Fake {
         }
         Ok(recipient.ends_with(b"@here.test"))
     }
+
+    fn judges(&mut self, asked: &Asked<'_>) -> Judgement {
+        match asked.recipient {
+            b"unknown@here.test" => Judgement::Unknown,
+            b"unclear@here.test" => Judgement::Unclear,
+            b"end@here.test" => Judgement::End(replies::ENOUGH),
+            _ => Judgement::Welcome,
+        }
+    }
 }
 
 fn settings() -> Settings {
@@ -55,6 +64,23 @@ fn reply(lines: &[&str]) -> String {
 
 const MAIL: &str = "MAIL FROM:<a@b>";
 const RCPT: &str = "RCPT TO:<x@here.test>";
+
+#[test]
+fn a_recipient_that_nobody_has_is_refused_at_once() {
+    for (recipient, reply) in [
+        ("unknown", "550 sorry, no mailbox here by that name (#5.1.1)"),
+        ("unclear", "451 unable to verify recipient (#4.3.0)"),
+    ] {
+        let rcpt = format!("RCPT TO:<{recipient}@here.test>");
+        assert_eq!(talk(settings(), &[MAIL, &rcpt]).1, Step::Next);
+        assert_eq!(self::reply(&[MAIL, &rcpt]), reply);
+        assert_eq!(self::reply(&[MAIL, &rcpt, "DATA"]), "503 RCPT first (#5.5.1)");
+    }
+    let (_, step, reply) = talk(settings(), &[MAIL, "RCPT TO:<end@here.test>"]);
+    assert_eq!((step, &*reply), (Step::Abort, replies::ENOUGH.trim_end()));
+    let relay = Settings { relay: Some(Vec::new()), ..settings() };
+    assert_eq!(talk(relay, &[MAIL, "RCPT TO:<unknown@here.test>"]).2, "250 ok");
+}
 
 #[test]
 fn every_verb_has_its_reply() {
