@@ -43,6 +43,7 @@ impl Faq {
         let supervise = host.command(words).start_in_background();
         let faq = Faq { host, _supervise: supervise };
         faq.becomes("up ");
+        faq.logs(" status: local 0/", 1); // from now on it knows what signals mean
         faq
     }
 

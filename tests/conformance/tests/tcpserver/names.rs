@@ -168,7 +168,7 @@ fn megabytes_of_ident_are_cut() {
     if !is_root() {
         return;
     }
-    let long = [&b"1 , 2 : USERID : UNIX : "[..], &[b'x'; 8 << 20]].concat().leak();
+    let long = [b"1 , 2 : USERID : UNIX : ".to_vec(), vec![b'x'; 8 << 20]].concat().leak();
     if let Some(case) = identified("127.113.0.8", long) {
         case.same();
     }
