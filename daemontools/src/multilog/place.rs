@@ -43,7 +43,8 @@ impl Place {
             // Only a power cut could tell, and the directory may not be ours to sync.
             let _ = file::sync_directory(parent.unwrap_or(Path::new(".")));
         }
-        let dir = Dir::open(path).or_fatal(("unable to open directory ", path))?;
+        let dir = Dir::open(path).and_then(|dir| dir.stat(Path::new(".")).map(|_| dir));
+        let dir = dir.or_fatal(("unable to open directory ", path))?; // or to search it
         let lock = dir
             .open_append(Path::new("lock"), 0o600)
             .and_then(|lock| file::try_lock(&lock).map(|()| lock))

@@ -81,6 +81,21 @@ fn a_directory_that_is_there_keeps_its_mode() {
 }
 
 #[test]
+fn a_directory_that_may_not_be_used_is_fatal() {
+    for mode in [0o000, 0o300, 0o500, 0o600] {
+        case(|side| {
+            let made = side.run(["sh", "-c", "mkdir -m 755 log; chown 65534 log 2>/dev/null"]);
+            assert!(made.stderr.is_empty());
+            side.mode("log", mode);
+            let run = side.command(["multilog", "./log"]).stdin("one\n").as_user().run();
+            side.mode("log", 0o755); // for whoever looks at it and removes it
+            run
+        })
+        .same();
+    }
+}
+
+#[test]
 fn two_multilogs_cannot_use_one_directory() {
     case(|side| {
         let program = started(side, &["./log"]);
