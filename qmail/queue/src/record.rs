@@ -65,13 +65,11 @@ fn leading_number(digits: &[u8]) -> u64 {
 pub enum Trouble {
     /// The file could not be read.
     Read(io::Error),
-    /// A record of no known kind.
+    /// A record of no known kind, or one without its end: the file is torn.
     Unknown,
 }
 
 /// Reads a file record by record, in the memory of one record.
-///
-/// Bytes behind the last zero byte are no record: whoever wrote them did not finish.
 #[derive(Debug)]
 pub struct Reader<R> {
     inner: R,
@@ -100,8 +98,10 @@ impl<R: BufRead> Reader<R> {
     pub fn read(&mut self) -> Result<Option<(u64, Record<'_>)>, Trouble> {
         self.record.clear();
         let read = self.inner.read_until(0, &mut self.record).map_err(Trouble::Read)?;
-        let [record @ .., 0] = self.record.as_slice() else {
-            return Ok(None);
+        let record = match self.record.as_slice() {
+            [] => return Ok(None),
+            [record @ .., 0] => record,
+            _ => return Err(Trouble::Unknown),
         };
         let start = self.next;
         self.next += read as u64;
@@ -139,8 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_record_is_none() {
-        assert_eq!(read(b"Fa@b\0Tc@"), [(0, format!("Sender({:?})", b"a@b"))]);
+    fn an_unfinished_record_is_trouble() {
+        let mut reader = Reader::new(&b"Fa@b\0Tc@"[..]);
+        assert!(matches!(reader.read(), Ok(Some((0, Record::Sender(b"a@b"))))));
+        assert!(matches!(reader.read(), Err(Trouble::Unknown)));
     }
 
     #[test]

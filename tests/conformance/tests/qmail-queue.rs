@@ -238,6 +238,36 @@ fn a_full_disk_leaves_nothing() {
 }
 
 #[test]
+fn a_directory_that_is_a_file_has_the_code_of_one_that_is_missing() {
+    for (area, code) in [("pid", 63), ("mess", 64), ("intd", 65), ("todo", 66)] {
+        let side = Side::ours();
+        let script = format!(
+            "mv {area} kept; : > {area}; {RUN}; code=$?; rm {area}; mv kept {area}; (exit $code)"
+        );
+        let run = in_queue(&side, b"x\n", b"F\0Ta@b\0\0", &script);
+        assert_eq!((run.exit, run.stderr), (code, vec![]), "{area}");
+        for area in ["pid", "mess", "intd", "todo"] {
+            assert_eq!(side.read(area), b"", "{area}");
+        }
+    }
+}
+
+/// The envelope alone is larger than the memory that there is.
+#[test]
+fn three_million_recipients_take_no_memory() {
+    let side = Side::ours();
+    let script = format!(
+        "(ulimit -v 60000; {RUN}); code=$?; cat todo/* | wc -c; rm todo/* intd/*; (exit $code)"
+    );
+    let envelope =
+        [b"Fa@b\0".to_vec(), b"Tsomebody@example.org\0".repeat(3_000_000), b"\0".to_vec()];
+    let run = in_queue(&side, b"x\n", &envelope.concat(), &script);
+    let written: usize = String::from_utf8(run.stdout).unwrap().trim().parse().unwrap();
+    assert_eq!(run.exit, 0);
+    assert!(written > 66_000_000, "{written}");
+}
+
+#[test]
 fn a_message_that_cannot_be_read_leaves_nothing() {
     let run =
         |side: &Side| in_queue(side, b"", b"F\0Ta@b\0\0", "qmail-queue < . 1< $work/envelope");

@@ -2,6 +2,8 @@
 
 #[path = "qmail-send/daemon.rs"]
 mod daemon;
+#[path = "qmail-send/foreign.rs"]
+mod foreign;
 #[path = "qmail-send/trigger.rs"]
 mod trigger;
 #[path = "qmail-send/trouble.rs"]

@@ -66,7 +66,11 @@ impl Pass {
         {
             self.used += end + 2;
         }
-        self.is_whole && self.used == self.bytes.len()
+        self.is_whole && self.used == self.bytes.len() && !self.is_at_start()
+    }
+
+    fn is_at_start(&self) -> bool {
+        self.start == 0 && self.used == 0
     }
 
     /// Takes out of turn those among the next recipients whose addresses `are_alike`, at most so many, as far
@@ -93,12 +97,14 @@ impl Pass {
         found
     }
 
-    /// The next recipient who is not done. A record without its zero byte at the end of the file is
-    /// none.
+    /// The next recipient who is not done. A file that is torn has recipients whom nobody knows: one whose
+    /// last record has no zero byte, or one without any.
     pub fn read(&mut self) -> Next {
         while let Some(rest) = self.bytes.get(self.used..) {
             let Some(length) = memchr::memchr(0, rest) else {
+                let is_torn = !rest.is_empty() || self.is_at_start();
                 return match (self.is_whole, rest.len() > LONGEST_RECORD) {
+                    (true, _) if is_torn => Next::Unknown,
                     (true, _) => Next::End,
                     (false, true) => Next::Unknown,
                     (false, false) => Next::More,
@@ -160,9 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_record_ends_the_file() {
-        assert_eq!(read(b"Ta@b\0Tc@", 4), (vec![(0, b"a@b".to_vec())], Next::End));
-        assert_eq!(read(b"", 4), (vec![], Next::End));
+    fn a_torn_file_is_not_at_its_end() {
+        assert_eq!(read(b"Ta@b\0Tc@", 4), (vec![(0, b"a@b".to_vec())], Next::Unknown));
+        assert_eq!(read(b"", 4), (vec![], Next::Unknown));
     }
 
     #[test]

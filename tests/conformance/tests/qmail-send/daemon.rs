@@ -198,8 +198,8 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// A command of a delivery: number, file, sender, recipient.
-    pub fn command(&self, channel: &str) {
+    /// A command of a delivery: number, file, sender, recipient; gives those that are text.
+    pub fn command(&self, channel: &str) -> String {
         let pipe = if channel == "local" { "to-local" } else { "to-remote" };
         // The number may be a zero byte of its own.
         let mut heard = self.heard.borrow_mut();
@@ -212,7 +212,7 @@ impl<'a> Daemon<'a> {
         let number = bytes.remove(0);
         drop(heard);
         self.note(&format!("number {number}"));
-        self.hear(pipe, 3);
+        self.hear(pipe, 3)
     }
 
     /// Reports on a delivery.
@@ -239,6 +239,14 @@ impl<'a> Daemon<'a> {
             fs::remove_file(self.queue(&name)).unwrap();
         }
         self.tell("from-clean", answer);
+    }
+
+    /// The greatest resident size of qmail-send so far, in KiB.
+    pub fn peak(&self) -> u64 {
+        let pid = self.running.as_ref().unwrap().pid();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Pulls the trigger.

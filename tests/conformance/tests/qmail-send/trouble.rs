@@ -130,7 +130,7 @@ fn reports_that_make_no_sense() {
         daemon.put(30, "u7|p99|Fa@b|Tx@mail.test|Ty@mail.test|Tz@mail.test|Tw@mail.test|");
         daemon.pull();
         daemon.clean();
-        (0..4).for_each(|_| daemon.command("local"));
+        (0..4).for_each(|_| drop(daemon.command("local")));
         daemon.report("local", 9, "Kok\n");
         daemon.report("local", 200, "Kok\n");
         daemon.logs_last("out of range\nwarning: internal error: delivery report out of range\n");
