@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use qmail::spawn::protocol::{Commands, Heard, Recipient, Reports};
+use queue::series::{self, DESCRIPTOR};
+
 use crate::model::Model;
 use crate::trace::Call;
 
@@ -27,6 +30,16 @@ pub enum Step {
     Change,
 }
 
+/// What has been said to a spawner, and by it.
+#[derive(Default)]
+struct Spawner {
+    commands: Commands,
+    reports: Reports,
+    has_begun: bool,
+    /// What it was told last under a number: message and recipient.
+    deliveries: HashMap<u32, (u64, Vec<u8>)>,
+}
+
 /// Which files count, and where what is traced has got to.
 pub struct Replay<'a> {
     /// The disk so far.
@@ -38,10 +51,10 @@ pub struct Replay<'a> {
     /// The inode that an open file of that path is: also when the name is gone.
     opened: HashMap<PathBuf, u64>,
     programs: HashMap<u32, String>,
-    /// The message that a qmail-queue has made.
-    deposits: HashMap<u32, u64>,
-    /// What a spawner was told last under a number: message and recipient.
-    deliveries: HashMap<(bool, u8), (u64, Vec<u8>)>,
+    /// The messages that a qmail-queue has made.
+    deposits: HashMap<u32, Vec<u64>>,
+    /// The remote one and the local one.
+    spawners: [Spawner; 2],
     /// The moments at which syncs have begun that are not done.
     syncing: HashMap<u32, u64>,
     inodes: u64,
@@ -60,7 +73,7 @@ impl<'a> Replay<'a> {
             opened: HashMap::new(),
             programs: HashMap::new(),
             deposits: HashMap::new(),
-            deliveries: HashMap::new(),
+            spawners: Default::default(),
             syncing: HashMap::new(),
             inodes: 0,
         }
@@ -119,17 +132,20 @@ impl<'a> Replay<'a> {
                 self.syncing.insert(call.pid, self.disk.now());
                 Vec::new()
             }
-            ("qmail-queue", "exit_group") if call.argument(0) == "0" => self
-                .deposits
-                .get(&call.pid)
-                .map(|&message| Promise::Accepted(message))
-                .into_iter()
-                .collect(),
+            ("qmail-queue", "exit_group") if call.argument(0) == "0" => {
+                self.accepted(call.pid, None)
+            }
+            // It says that it takes another message.
+            ("qmail-queue", "write" | "sendto") if call.descriptor(0) == Some(DESCRIPTOR) => {
+                self.accepted(call.pid, None)
+            }
             ("qmail-smtpd", "write" | "writev") if call.descriptor(0) == Some(1) => {
                 let said = String::from_utf8_lossy(&call.bytes(1)).into_owned();
-                let qp = said.split(" qp ").nth(1).and_then(|qp| qp.trim().parse().ok());
-                let message = qp.and_then(|qp: u32| self.deposits.get(&qp));
-                message.map(|&message| Promise::Accepted(message)).into_iter().collect()
+                let qp = said.split(" qp ").nth(1).and_then(|qp| qp.trim().parse::<u64>().ok());
+                let Some(qp) = qp else { return Vec::new() };
+                let round = series::number(0, 1);
+                let pid = u32::try_from(qp % round).expect("a process number");
+                self.accepted(pid, usize::try_from(qp / round).ok())
             }
             ("qmail-send", "write" | "writev") => {
                 match call.descriptor(0) {
@@ -154,31 +170,37 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// The message that a qmail-queue has made as its `round`th, or last of all.
+    fn accepted(&self, pid: u32, round: Option<usize>) -> Vec<Promise> {
+        let made = self.deposits.get(&pid).map(Vec::as_slice).unwrap_or_default();
+        let message = round.map_or(made.last(), |round| made.get(round));
+        message.map(|&message| Promise::Accepted(message)).into_iter().collect()
+    }
+
     /// Remembers what a spawner is told to deliver.
     fn command(&mut self, is_local: bool, mut bytes: &[u8]) {
-        while let Some((&number, rest)) = bytes.split_first() {
-            let mut fields = rest.splitn(4, |&byte| byte == 0);
-            let (Some(file), Some(_), Some(recipient)) =
-                (fields.next(), fields.next(), fields.next())
-            else {
-                return;
-            };
-            bytes = fields.next().unwrap_or_default();
-            let name = format!("mess/{}", String::from_utf8_lossy(file));
-            if let Some(message) = self.disk.inode(Path::new(&name)) {
-                self.deliveries.insert((is_local, number), (message, recipient.to_vec()));
+        let spawner = &mut self.spawners[usize::from(is_local)];
+        while let Some(command) = spawner.commands.next(&mut bytes) {
+            let name = format!("mess/{}", String::from_utf8_lossy(&command.file));
+            let Some(message) = self.disk.inode(Path::new(&name)) else { continue };
+            for Recipient { slot, address } in command.recipients {
+                spawner.deliveries.insert(slot.number, (message, address));
             }
         }
     }
 
     fn reports(&mut self, is_local: bool, mut bytes: &[u8]) -> Vec<Promise> {
+        let spawner = &mut self.spawners[usize::from(is_local)];
+        if !std::mem::replace(&mut spawner.has_begun, true) {
+            bytes = &bytes[1..]; // how many deliveries it bears
+        }
         let mut found = Vec::new();
-        while let [number, letter, rest @ ..] = bytes {
-            let end = rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len());
-            bytes = rest.get(end + 1..).unwrap_or_default();
-            if let Some((message, recipient)) = self.deliveries.get(&(is_local, *number)) {
+        while let Some(heard) = spawner.reports.next(&mut bytes) {
+            let Heard::Report(report) = heard else { continue };
+            let letter = report.text.first().copied().unwrap_or(b'Z');
+            if let Some((message, recipient)) = spawner.deliveries.get(&report.delivery) {
                 let (message, recipient) = (*message, recipient.clone());
-                found.push(Promise::Reported { message, recipient, letter: *letter, is_local });
+                found.push(Promise::Reported { message, recipient, letter, is_local });
             }
         }
         found
@@ -220,7 +242,7 @@ impl<'a> Replay<'a> {
                     self.disk.named(&name, inode);
                     self.opened.insert(name.clone(), inode);
                     if name.starts_with("mess") {
-                        self.deposits.insert(call.pid, inode);
+                        self.deposits.entry(call.pid).or_default().push(inode);
                     }
                 }
             }

@@ -40,8 +40,8 @@ pub struct Found {
 }
 
 impl World {
-    /// A host whose `program` can be traced, where its arguments have `argument` in them.
-    pub fn new(strace: &[OsString], program: &str, argument: &str) -> World {
+    /// A host whose `program` can be traced.
+    pub fn new(strace: &[OsString], program: &str) -> World {
         let mut host = Host::made();
         let peer = Peer::start(Peer::agree);
         let remote = format!("elsewhere.example:127.0.0.1:{}\n", peer.port());
@@ -62,12 +62,11 @@ impl World {
         }
         let words: Vec<_> = strace.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let script = format!(
-            "#!/bin/sh\ncase $* in *{3}*)\nif mv '{0}/options' \"{0}/options.$$\" 2>/dev/null; then\n  \
-             read -r options < \"{0}/options.$$\"; exec {1} -D -qq $options {2} \"$@\"\nfi;;\nesac\nexec {2} \"$@\"\n",
+            "#!/bin/sh\nif mv '{0}/options' \"{0}/options.$$\" 2>/dev/null; then\n  \
+             read -r options < \"{0}/options.$$\"; exec {1} -D -qq $options {2} \"$@\"\nfi\nexec {2} \"$@\"\n",
             host.path("").display(),
             words.join(" "),
             real.join(program).display(),
-            argument,
         );
         host.write(&format!("wrapped/{program}"), script);
         executable(&bin.join(program));
