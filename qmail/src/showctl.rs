@@ -29,7 +29,7 @@ const LOCAL_ONLY: &str =
     "SMTP clients may send messages to what locals and virtualdomains make local.";
 
 /// Every control file but the database, in the order of the original's report.
-const FILES: [(&str, Kind); 32] = [
+const FILES: [(&str, Kind); 33] = [
     ("badmailfrom", Lines("Any MAIL FROM is allowed.", "", " not accepted in MAIL FROM.")),
     ("bouncefrom", Word(Is("MAILER-DAEMON"), "Bounce user name is ")),
     ("bouncehost", Word(Me, "Bounce host name is ")),
@@ -65,6 +65,7 @@ const FILES: [(&str, Kind); 32] = [
     ("queuelifetime", Number(604_800, "Message lifetime in the queue is ", " seconds")),
     ("rcpthosts", Lines(LOCAL_ONLY, "SMTP clients may send messages to recipients at ", ".")),
     ("morercpthosts", Lines("No effect.", "SMTP clients may send messages to recipients at ", ".")),
+    ("remotetogether", Number(100, "Recipients that share a connection: ", "")),
     ("smtpgreeting", Word(Me, "SMTP greeting: 220 ")),
     ("smtproutes", Lines("No artificial SMTP routes.", "SMTP route: ", "")),
     ("timeoutconnect", Number(60, "SMTP client connection timeout is ", " seconds")),

@@ -216,3 +216,6 @@ impl<T: Errand> Desk<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

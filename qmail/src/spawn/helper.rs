@@ -172,6 +172,12 @@ impl<T> Helper<T> {
         Ok(Helper { channel, asked: VecDeque::new(), is_ready: false })
     }
 
+    /// One at the other end of a channel.
+    #[cfg(test)]
+    pub(super) fn on(channel: OwnedFd) -> Helper<T> {
+        Helper { channel, asked: VecDeque::new(), is_ready: false }
+    }
+
     /// The channel, to wait for.
     #[must_use]
     pub fn channel(&self) -> BorrowedFd<'_> {

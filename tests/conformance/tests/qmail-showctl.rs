@@ -3,11 +3,12 @@
 use harness::{Case, Side, recorded};
 
 /// What the original does not know of.
-const MORE: [&str; 4] = [
+const MORE: [&str; 5] = [
     "\\nmaxrecipients: (Default.) SMTP recipient limit is 10000 a message.\\n",
     "\\ncheckrecipient: (Default.) Mailboxes are looked for at RCPT, unless this is 0: 1.\\n",
     "\\nvalidrcptto: (Default.) Recipients are not listed.\\n",
     "\\nextraqueue: (Default.) Messages have no more recipients.\\n",
+    "\\nremotetogether: (Default.) Recipients that share a connection: 100.\\n",
 ];
 
 /// Without the lines about the build, in which the two hosts differ.
@@ -156,12 +157,14 @@ fn our_own_files_are_known() {
         ("extraqueue", "log\n"),
         ("checkrecipient", "0\n"),
         ("validrcptto", "joe@here.test\n"),
+        ("remotetogether", "1\n"),
         ("defaultdelivery", "./Maildir/\n"),
     ]);
     assert!(text.contains("\nmaxrecipients: SMTP recipient limit is 7 a message.\n"), "{text}");
     assert!(text.contains("\nextraqueue: \nEach message goes to log too.\n"), "{text}");
     assert!(text.contains("unless this is 0: 0.\n"), "{text}");
     assert!(text.contains("\nvalidrcptto: \nA recipient is joe@here.test.\n"), "{text}");
+    assert!(text.contains("\nremotetogether: Recipients that share a connection: 1.\n"), "{text}");
     assert!(!text.contains("no idea"), "{text}");
 }
 
