@@ -1,6 +1,7 @@
 //! qmail-remote — send a message via SMTP.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -120,6 +121,7 @@ fn send(
     let now = || u64::try_from(clock::wall().seconds).unwrap_or(0);
     let pid = process::id().as_raw().unsigned_abs();
     let mut attempts = Attempts::default();
+    let size = message_size();
     let mut conversations = 0;
     for &address in addresses {
         if conversations == CONVERSATIONS || dead.is_dead(address, now(), pid) {
@@ -130,7 +132,7 @@ fn send(
         let conversation =
             Conversation::new(address, &settings.helo, sender.as_bytes(), recipients);
         let conversation = match conversation {
-            Ok(conversation) => conversation,
+            Ok(conversation) => conversation.of_size(size),
             Err(BadSender) => {
                 return Report::new(
                     "DSMTP cannot transfer a sender with a line end in it. (#5.1.7)",
@@ -160,6 +162,13 @@ fn send(
         }
     }
     Report(attempts.report())
+}
+
+/// Bytes of the message, if it lies in a file.
+fn message_size() -> Option<u64> {
+    let message = fd::duplicate(fd::stdin(), 3).ok()?;
+    let file = File::from(message).metadata().ok()?;
+    file.is_file().then_some(file.len())
 }
 
 type Host<'a> = Connection<Timed<&'a OwnedFd>, Timed<&'a OwnedFd>>;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use wire::ip;
 
+use super::offers::Offers;
 use super::reply::{Class, Reply};
 use crate::addr::quote;
 
@@ -18,6 +19,8 @@ pub struct Conversation<'a> {
     recipients: Vec<Option<Vec<u8>>>,
     /// The host's address, as text.
     host: Vec<u8>,
+    /// The message's size in bytes, if it is known.
+    size: Option<u64>,
     awaits: Awaits,
     someone_is_taken: bool,
     report: Vec<u8>,
@@ -27,6 +30,7 @@ pub struct Conversation<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaits {
     Greeting,
+    Ehlo,
     Helo,
     Mail,
     /// The recipient of this number.
@@ -114,10 +118,17 @@ impl<'a> Conversation<'a> {
             sender: path(sender).ok_or(BadSender)?,
             recipients: recipients.into_iter().map(path).collect(),
             host: ip::text(host),
+            size: None,
             awaits: Awaits::Greeting,
             someone_is_taken: false,
             report: Vec::new(),
         })
+    }
+
+    /// About a message of `size` bytes.
+    #[must_use]
+    pub fn of_size(self, size: Option<u64>) -> Conversation<'a> {
+        Conversation { size, ..self }
     }
 
     /// Takes the reply to what was last sent; appends to `out` what is to be sent next.
@@ -125,16 +136,19 @@ impl<'a> Conversation<'a> {
         let class = reply.class();
         match self.awaits {
             Awaits::Greeting if reply.code == Some(220) => {
-                self.say(Awaits::Helo, &[b"HELO ", self.helo], out)
+                self.say(Awaits::Ehlo, &[b"EHLO ", self.helo], out)
             }
             Awaits::Greeting => {
                 self.leave_early(class == Class::Permanent, " but greeting failed", reply, out)
             }
-            Awaits::Helo if reply.code == Some(250) => {
-                let sender = std::mem::take(&mut self.sender);
-                self.say(Awaits::Mail, &[b"MAIL FROM:<", &sender, b">"], out)
+            Awaits::Ehlo if reply.code == Some(250) => self.begin(Offers::parse(&reply.text), out),
+            Awaits::Ehlo if class == Class::Permanent => {
+                self.say(Awaits::Helo, &[b"HELO ", self.helo], out)
             }
-            Awaits::Helo => self.leave_early(false, " but my name was rejected", reply, out),
+            Awaits::Helo if reply.code == Some(250) => self.begin(Offers::default(), out),
+            Awaits::Ehlo | Awaits::Helo => {
+                self.leave_early(false, " but my name was rejected", reply, out)
+            }
             Awaits::Mail => match class {
                 Class::Permanent => {
                     self.leave("DConnected to ", " but sender was rejected", Some(reply), out)
@@ -190,7 +204,9 @@ impl<'a> Conversation<'a> {
         };
         let text = [b"Connected to ", self.host.as_slice(), what.as_bytes()].concat();
         match self.awaits {
-            Awaits::Greeting | Awaits::Helo => Ending::Early { is_permanent: false, text },
+            Awaits::Greeting | Awaits::Ehlo | Awaits::Helo => {
+                Ending::Early { is_permanent: false, text }
+            }
             _ => Ending::Final([self.report.as_slice(), b"Z", &text, b"\0"].concat()),
         }
     }
@@ -200,6 +216,20 @@ impl<'a> Conversation<'a> {
     pub fn unreadable(mut self) -> Ending {
         self.report.extend_from_slice(b"ZUnable to read message. (#4.3.0)\n\0");
         Ending::Final(self.report)
+    }
+
+    /// Names the sender, unless the message is bigger than the host takes.
+    fn begin(&mut self, offers: Offers, out: &mut Vec<u8>) -> Next {
+        if let Some(size) = self.size
+            && let Some(limit) = offers.exceeded_by(size)
+        {
+            let after =
+                format!(" takes at most {limit} bytes, and the message has {size} (#5.3.4)");
+            return self.leave("D", &after, None, out);
+        }
+        let sender = std::mem::take(&mut self.sender);
+        let parameters = offers.parameters(self.size);
+        self.say(Awaits::Mail, &[b"MAIL FROM:<", &sender, b">", &parameters], out)
     }
 
     fn say(&mut self, awaits: Awaits, command: &[&[u8]], out: &mut Vec<u8>) -> Next {

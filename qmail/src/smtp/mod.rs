@@ -8,5 +8,6 @@ pub mod hosts;
 pub mod intake;
 pub mod line;
 pub mod log;
+pub mod offers;
 pub mod reply;
 pub mod session;

@@ -19,7 +19,8 @@ pub enum Class {
 /// A reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// The number that it begins with, 200 to 599; `None` if it does not.
+    /// The number that it begins with, 200 to 599; `None` if it does not, or if a later line has one that means
+    /// something else.
     pub code: Option<u16>,
     /// All its lines with LF line ends, without CR, with `?` for zero bytes, at most 5000 bytes.
     pub text: Vec<u8>,
@@ -29,19 +30,23 @@ impl Reply {
     /// What it means.
     #[must_use]
     pub fn class(&self) -> Class {
-        match self.code {
-            Some(200..=299) => Class::Success,
-            Some(300..=399) => Class::Proceed,
-            Some(500..) => Class::Permanent,
-            _ => Class::Temporary,
-        }
+        self.code.map_or(Class::Temporary, class)
+    }
+}
+
+fn class(code: u16) -> Class {
+    match code {
+        200..=299 => Class::Success,
+        300..=399 => Class::Proceed,
+        500.. => Class::Permanent,
+        _ => Class::Temporary,
     }
 }
 
 /// Reads one reply, which may come in pieces and be of any length.
 ///
-/// A reply has one line or more; each but the last has `-` as its fourth byte. The number of the
-/// first line counts. Source: RFC 5321 section 4.2.1.
+/// A reply has one line or more; each but the last has `-` as its fourth byte. Source: RFC 5321 section
+/// 4.2.1.
 #[derive(Debug, Default)]
 pub struct Reader {
     reply: Reply,
@@ -50,6 +55,8 @@ pub struct Reader {
     /// How much of `start` is there.
     started: usize,
     is_later_line: bool,
+    /// A later line has said something else than the first.
+    disagrees: bool,
 }
 
 impl Reader {
@@ -82,10 +89,16 @@ impl Reader {
 
     /// True if the line was the reply's last.
     fn end_line(&mut self) -> bool {
+        let code = code(self.start);
         if !std::mem::replace(&mut self.is_later_line, true) {
-            self.reply.code = code(self.start);
+            self.reply.code = code;
+        } else if code.is_some() && code.map(class) != self.reply.code.map(class) {
+            self.disagrees = true;
         }
         let is_last = self.start[3] != b'-';
+        if is_last && std::mem::take(&mut self.disagrees) {
+            self.reply.code = None;
+        }
         self.started = 0;
         self.start = [0; 4];
         self.is_later_line = !is_last;
@@ -136,9 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn the_code_of_the_first_line_counts() {
-        assert_eq!(replies(&[b"250-one\n550 two\n"])[0].0, Some(250));
+    fn lines_that_disagree_are_no_reply() {
+        assert_eq!(
+            replies(&[b"250-one\n550 two\n250 a\n"]),
+            [(None, "250-one\n550 two\n".into()), (Some(250), "250 a\n".into()),]
+        );
         assert_eq!(replies(&[b"550-\n\n"])[0].0, Some(550));
+        assert_eq!(replies(&[b"250-one\n251-two\nthree\n"])[0].0, Some(250));
     }
 
     #[test]

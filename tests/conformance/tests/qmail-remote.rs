@@ -24,12 +24,32 @@ const PAIR: [&str; 4] = ["route.test", "a@b.test", "c@route.test", "d@route.test
 /// Sends a message to a host with this script; what the host heard lies in the file `heard`.
 fn send(side: &Side, script: &Script<'_>, words: &[&str], message: &[u8]) -> Run {
     side.control("me", "me.test\n");
-    let peer = Peer::start("127.0.0.1:0", &[script]);
+    // A host that refuses HELO refuses EHLO before.
+    let mut script = script.to_vec();
+    if let Some(refusal) = script.get(1).copied()
+        && side.is_ours()
+        && refusal.starts_with('5')
+    {
+        script.insert(1, refusal);
+    }
+    let peer = Peer::start("127.0.0.1:0", &[&script]);
     side.control("smtproutes", &format!("route.test:127.0.0.1:{}\n", peer.port()));
     let all = [&["qmail-remote"], words].concat();
     let run = side.command(all).stdin_file(message).run();
-    side.write("heard", peer.heard());
+    side.write("heard", as_helo(peer.heard()));
     run
+}
+
+/// What a host heard, as if ours knew no more of SMTP than the original: HELO where it says EHLO.
+fn as_helo(heard: Vec<u8>) -> Vec<u8> {
+    if !heard.starts_with(b"EHLO ") {
+        return heard;
+    }
+    let line = heard.iter().position(|&byte| byte == b'\n').map_or(heard.len(), |end| end + 1);
+    let (first, rest) = heard.split_at(line);
+    let helo = [b"HELO", &first[4..]].concat();
+    // Whom EHLO does not please hears both.
+    if rest.starts_with(&helo) { rest.to_vec() } else { [&helo, rest].concat() }
 }
 
 /// The case on both sides.

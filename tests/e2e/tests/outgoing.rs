@@ -35,7 +35,7 @@ fn a_message_goes_to_the_host_that_the_routes_name() {
     routed(&host, peer.port());
     assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
     let session = peer.hears(1).concat().replace("\r\n", "\n");
-    assert!(session.starts_with("HELO daisychain.example\nMAIL FROM:<"), "{session}");
+    assert!(session.starts_with("EHLO daisychain.example\nMAIL FROM:<"), "{session}");
     assert!(
         session.contains("\nRCPT TO:<friend@elsewhere.example>\nDATA\nReceived: (qmail "),
         "{session}"

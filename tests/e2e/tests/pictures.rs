@@ -85,7 +85,7 @@ fn local_to_remote() {
         &[" to remote bill@far.example\n", ": success: 127.0.0.1_accepted_message./", "end msg"],
     );
     let heard = peer.hears(1).concat();
-    assert!(heard.starts_with("HELO daisychain.example\r\nMAIL FROM:<you@daisychain.example>\r\n"));
+    assert!(heard.starts_with("EHLO daisychain.example\r\nMAIL FROM:<you@daisychain.example>\r\n"));
 }
 
 #[test]

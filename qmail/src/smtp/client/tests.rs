@@ -57,7 +57,7 @@ fn a_message_is_taken() {
     assert_eq!(
         said,
         [
-            "HELO me.test",
+            "EHLO me.test",
             "MAIL FROM:<a@b>",
             "RCPT TO:<c@d>",
             "RCPT TO:<e@f>",
@@ -84,12 +84,30 @@ fn a_host_that_does_not_begin_well_is_left_early() {
     }
     for text in ["550 who", "450 later", "220 hm"] {
         assert_eq!(
-            report(&["220 hi", text]),
+            report(&["220 hi", "500 what", text]),
             format!(
                 "zConnected to 192.0.2.1 but my name was rejected.\nRemote host said: {text}\n"
             )
         );
     }
+}
+
+#[test]
+fn what_is_offered_is_used() {
+    let offers = "250-mx.test\r\n250-SIZE 1000\r\n250 8BITMIME";
+    let (said, _) = talk(begun("a@b", &["c@d"]).of_size(Some(1000)), &["220 hi", offers]);
+    assert_eq!(said[1], "MAIL FROM:<a@b> SIZE=1000 BODY=8BITMIME");
+    let (said, ending) = talk(begun("a@b", &["c@d"]).of_size(Some(1001)), &["220 hi", offers]);
+    assert_eq!(said[1], "QUIT");
+    let report = "D192.0.2.1 takes at most 1000 bytes, and the message has 1001 (#5.3.4).\n\0";
+    assert_eq!(ending, Ending::Final(report.into()));
+}
+
+#[test]
+fn a_host_that_knows_no_ehlo_hears_helo() {
+    let (said, _) = talk(begun("a@b", &["c@d"]), &["220 hi", "502 no", "250 ok"]);
+    assert_eq!(said, ["EHLO me.test", "HELO me.test", "MAIL FROM:<a@b>"]);
+    assert!(report(&["220 hi", "421 busy"]).starts_with("zConnected to 192.0.2.1 but my name"));
 }
 
 #[test]

@@ -21,7 +21,6 @@ fn every_reply_has_its_report() {
                 (6, "250-taken\r\n250-\r\n250 thanks\r\n"),
             ],
         ),
-        ("first-code", &[(2, "250-a\r\n550 b\r\n"), (3, "550-c\r\n250 d\r\n")]),
         ("zero", &[(6, "250 a\0b\rc\r\n")]),
         ("greeting-4", &[(0, "421 busy\r\n")]),
         ("greeting-2", &[(0, "250 hm\r\n")]),
@@ -92,6 +91,31 @@ fn a_message_is_only_sent_to_who_waits_for_it() {
     if let Some(original) = case.original() {
         assert!(original.files.to_string().contains("  Subject: x\\r\\n"));
     }
+}
+
+/// The original goes by the first.
+#[test]
+fn lines_that_disagree_are_temporary() {
+    let case = case("first-code", &well(&[(2, "250-a\r\n550 b\r\n"), (3, "550-c\r\n250 d\r\n")]));
+    let ours = String::from_utf8_lossy(&case.ours().run.stdout).into_owned();
+    assert!(ours.starts_with("ZConnected to 127.0.0.1 but sender was rejected.\n"), "{ours}");
+    if let Some(original) = case.original() {
+        assert!(original.run.stdout.starts_with(b"h127.0.0.1 does not like recipient.\n"));
+    }
+}
+
+#[test]
+fn extensions_are_used_where_they_are_offered() {
+    let ehlo = "250-mx.test\r\n250-SIZE 1000\r\n250 8BITMIME\r\n";
+    let side = Side::ours();
+    let run = send(&side, &well(&[(1, ehlo)]), &PAIR, MESSAGE.as_bytes());
+    assert!(run.stdout.starts_with(b"r\0r\0K"));
+    let heard = String::from_utf8_lossy(&side.read("heard")).into_owned();
+    assert!(heard.contains("\nMAIL FROM:<a@b.test> SIZE=17 BODY=8BITMIME\r\n"), "{heard}");
+
+    let run = send(&side, &well(&[(1, ehlo)]), &PAIR, &[b'x'; 1001]);
+    let report = "D127.0.0.1 takes at most 1000 bytes, and the message has 1001 (#5.3.4).\n\0";
+    assert_eq!(String::from_utf8_lossy(&run.stdout), report);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_message_that_cannot_be_read() {
         side.control("smtproutes", &format!("route.test:127.0.0.1:{}\n", peer.port()));
         let words = ["sh", "-c", "exec qmail-remote \"$@\" < /", "x"];
         let run = side.run([&words[..], &PAIR].concat());
-        side.write("heard", peer.heard());
+        side.write("heard", crate::as_helo(peer.heard()));
         run
     })
     .same();
