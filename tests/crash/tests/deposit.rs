@@ -76,12 +76,14 @@ fn every_cut(disk: &Model, order: Order) -> Result<usize, Fault> {
 fn after_any_power_cut_the_message_is_whole_or_not_queued() {
     for order in [Order::Any, Order::Journal] {
         let seen = every_cut(&Model::new(), order).unwrap();
+        println!("{order:?}: {seen} images");
         assert!(seen > 100, "{order:?}: only {seen} images");
     }
 }
 
 #[test]
 fn whatever_call_fails_nothing_is_lost_or_torn() {
+    let mut seen = 0;
     for order in [Order::Any, Order::Journal] {
         for failing in 0..20 {
             let mut disk = Model::new().failing_after(failing);
@@ -90,6 +92,7 @@ fn whatever_call_fails_nothing_is_lost_or_torn() {
                 let mut disk = Model::new().failing_after(failing).cut_after(calls);
                 let accepted = hand_over(&mut disk).ok();
                 for image in disk.images(order) {
+                    seen += 1;
                     assert_eq!(
                         check(&image, accepted, order),
                         Ok(()),
@@ -99,6 +102,7 @@ fn whatever_call_fails_nothing_is_lost_or_torn() {
             }
         }
     }
+    println!("with a call that fails: {seen} images");
 }
 
 #[test]

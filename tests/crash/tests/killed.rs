@@ -31,7 +31,7 @@ fn some(points: Vec<Point>) -> Vec<Point> {
 /// Tries the points of `program`.
 fn each(program: &str, why: Why) {
     let Some(strace) = strace() else { return };
-    let mut host = World::new(&strace, program);
+    let Some(mut host) = World::new(&strace, program) else { return };
     let points = record(&mut host, why);
     assert!(!points.is_empty(), "{program} makes no call that counts");
     let all = points.len();

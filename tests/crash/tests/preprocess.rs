@@ -85,6 +85,7 @@ fn after_any_power_cut_the_message_is_queued_or_preprocessed() {
     for order in [Order::Any, Order::Journal] {
         let images = every_cut(&Model::holding(queued(TO_BOTH)), order, TO_BOTH, false);
         let states: Vec<_> = images.iter().map(|image| check(image, TO_BOTH).unwrap()).collect();
+        println!("{order:?}: {} images", states.len());
         assert!(states.len() > 100, "{order:?}: only {} images", states.len());
         assert!(states.contains(&State::Preprocessed) && states.contains(&State::Queued));
     }
@@ -92,16 +93,19 @@ fn after_any_power_cut_the_message_is_queued_or_preprocessed() {
 
 #[test]
 fn it_goes_on_where_a_power_cut_broke_it_off() {
+    let mut seen = 0;
     for order in [Order::Any, Order::Journal] {
         let images = every_cut(&Model::holding(queued(TO_BOTH)), order, TO_BOTH, false);
         for image in images.iter().filter(|image| image.of(ID).has(Area::Todo)) {
             let mut disk = image.restart();
             assert!(preprocess(&mut disk, TO_BOTH, has_strays(image)));
             for image in disk.images(order) {
+                seen += 1;
                 check(&image, TO_BOTH).unwrap();
             }
         }
     }
+    println!("gone on with: {seen} images");
 }
 
 /// A disk with files of a message that had the number before, whose removal a power cut has undone.
@@ -115,7 +119,9 @@ fn with_strays() -> Model {
 #[test]
 fn another_message_s_recipients_do_not_come_back() {
     for order in [Order::Any, Order::Journal] {
-        for image in every_cut(&with_strays(), order, TO_HERE, true) {
+        let images = every_cut(&with_strays(), order, TO_HERE, true);
+        println!("with strays, {order:?}: {} images", images.len());
+        for image in images {
             check(&image, TO_HERE).unwrap();
         }
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use harness::{Background, Command, Host, Peer, Smtp, executable, free_port, until};
+use harness::{Background, Command, Host, Peer, Smtp, executable, free_port, skipped_for, until};
 use unix::signal::Signal;
 
 const YOU: &str = "you@daisychain.example";
@@ -40,9 +40,14 @@ pub struct Found {
 }
 
 impl World {
-    /// A host whose `program` can be traced.
-    pub fn new(strace: &[OsString], program: &str) -> World {
+    /// A host whose `program` can be traced; `None` (and one line) if its account cannot run strace.
+    pub fn new(strace: &[OsString], program: &str) -> Option<World> {
         let mut host = Host::made();
+        let probe = ["-o", "/dev/null", "true"].map(OsString::from);
+        if host.command(strace.iter().chain(&probe)).run().exit != 0 {
+            skipped_for("the account of the test's host cannot run strace");
+            return None;
+        }
         let peer = Peer::start(Peer::agree);
         let remote = format!("elsewhere.example:127.0.0.1:{}\n", peer.port());
         host.write("qmail/control/smtproutes", remote);
@@ -84,7 +89,7 @@ impl World {
         let mut smtp = Smtp::connect(world.port);
         assert!(smtp.say("QUIT").starts_with("220 "));
         smtp.rest();
-        world
+        Some(world)
     }
 
     fn command<'a>(&'a self, words: &[&str]) -> Command<'a> {
