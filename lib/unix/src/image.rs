@@ -95,7 +95,7 @@ pub(crate) fn try_each(candidates: &[CString], execute: impl Fn(&CStr) -> Errno)
     for path in candidates {
         match execute(path) {
             Errno::ENOENT => {}
-            errno @ (Errno::EACCES | Errno::EPERM | Errno::EISDIR | Errno::ENOTDIR) => {
+            errno @ (Errno::EACCES | Errno::EPERM | Errno::EISDIR) => {
                 worst = errno;
             }
             errno => return errno,
