@@ -42,3 +42,19 @@ fn the_program_is_searched_for() {
     run(&["argv0", "", "x"]).same();
     run(&["argv0", "/", "x"]).same();
 }
+
+#[test]
+fn the_search_goes_on_past_some_errors() {
+    // Nothing there; a file that may not be executed; a folder of that name; and what ends it.
+    for before in ["nowhere", "data", "folder", "data/tool"] {
+        case(|side| {
+            side.script("bin/tool", "#!/bin/sh\necho tool\n");
+            side.write("data/tool", "no program");
+            side.write("folder/tool/file", "");
+            let place = side.path().display().to_string();
+            let command = side.command(["argv0", "tool", "x"]);
+            command.env("PATH", format!("{place}/{before}:{place}/bin:/bin")).run()
+        })
+        .same();
+    }
+}
