@@ -131,6 +131,8 @@ until [ "$(ls /home/daisy/Maildir/new)" ]; do :; done
 until [ -s /home/daisy/who ]; do :; done
 smtp root@mail.example.org & second=$!
 until [ "$(ls /var/qmail/alias/Maildir/new)" ]; do :; done
+# What has delivered them comes to its end a moment later.
+until ! cat /proc/[0-9]*/comm 2>/dev/null | grep -q 'qmail-local\|qmail-getpw'; do :; done
 echo MAIL
 stat -c '%U %G %a' /home/daisy/Maildir/new/* /var/qmail/alias/Maildir/new/*
 cat /home/daisy/who
@@ -164,6 +166,7 @@ echo END
         "multilog qmaill nofiles",
         "qmail-clean qmailq qmail",
         "qmail-lspawn root qmail",
+        "qmail-queue qmaild nofiles", // which waits for more of the clients' mail
         "qmail-rspawn qmailr qmail",
         "qmail-send qmails qmail",
         "qmail-smtpd qmaild nofiles",
