@@ -91,6 +91,12 @@ impl<T: Errand> Desk<T> {
         self.helper.as_ref().map(Helper::channel)
     }
 
+    /// How much work there is that is not done.
+    #[must_use]
+    pub fn load(&self) -> usize {
+        self.waiting.len() + self.helper.as_ref().map_or(0, Helper::load)
+    }
+
     /// True if there is neither work nor helper.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -184,6 +184,12 @@ impl<T> Helper<T> {
         self.channel.as_fd()
     }
 
+    /// How much it has not answered.
+    #[must_use]
+    pub fn load(&self) -> usize {
+        self.asked.len()
+    }
+
     /// True if it has answered everything.
     #[must_use]
     pub fn is_idle(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Local deliveries: whose they are, and which process makes them.
 //!
-//! Runs as root, and only looks names up. One qmail-getpw, and one qmail-local for each user with deliveries
-//! waiting, does one after the other (see [`super::helper`]). What that declines, and everything where
+//! Runs as root, and only looks names up. One qmail-getpw, and up to four of qmail-local for each user with
+//! deliveries waiting, do one after the other (see [`super::helper`]). What that declines, and everything where
 //! those are other programs which know nothing of this, has a process of its own.
 
 use std::ffi::OsString;
@@ -30,6 +30,12 @@ use crate::users::{self, Owner};
 /// More than a report may have, and than qmail-getpw can print.
 const KEPT_OUTPUT: usize = 64 * 1024;
 
+/// Helpers for one user at a time: they wait for the disk together.
+const HELPERS: usize = 4;
+
+/// Deliveries that a helper has in hand before there is another.
+const SHARE: usize = 3;
+
 /// What differs from host to host.
 #[derive(Debug)]
 pub struct Place {
@@ -51,7 +57,7 @@ pub struct Local {
     /// What qmail-getpw is asked.
     lookups: Desk<Task>,
     lookup_trust: Trust,
-    /// What is to be delivered, by user. New users are put at the end.
+    /// What is to be delivered, by user. New desks are put at the end.
     desks: Vec<(Uid, Gid, Desk<Delivery>)>,
     delivery_trust: Trust,
 }
@@ -177,8 +183,11 @@ impl Local {
         }
         let (uid, gid, now) = (owner.uid, owner.gid, Instant::now());
         let delivery = Delivery { task, owner };
-        let known = self.desks.iter_mut().find(|(u, g, _)| (*u, *g) == (uid, gid));
-        if let Some((.., desk)) = known {
+        let theirs = self.desks.iter_mut().filter(|(u, g, _)| (*u, *g) == (uid, gid));
+        let mut theirs: Vec<_> = theirs.map(|(.., desk)| desk).collect();
+        let loads: Vec<_> = theirs.iter().map(|desk| desk.load()).collect();
+        let place = desk_for(&loads);
+        if let Some(desk) = place.and_then(|place| theirs.get_mut(place)) {
             desk.push(now, delivery);
         } else {
             let mut desk = Desk::new(now);
@@ -187,6 +196,15 @@ impl Local {
         }
         None
     }
+}
+
+/// Which of a user's desks, by how much work each has, takes one more delivery; `None` for a new one.
+///
+/// The first with little to do, so that there is another helper only where it is needed.
+fn desk_for(loads: &[usize]) -> Option<usize> {
+    let least = || (0..loads.len()).min_by_key(|place| loads.get(*place));
+    let free = loads.iter().position(|load| *load < SHARE);
+    free.or_else(|| least().filter(|_| loads.len() >= HELPERS))
 }
 
 fn report(task: &Task, text: Vec<u8>) -> Next<Job> {
@@ -347,5 +365,32 @@ impl Spawner for Local {
         let desks = self.desks.iter().filter_map(|(.., desk)| desk.deadline());
         let first = desks.chain(self.lookups.deadline()).min()?;
         Some(first.saturating_duration_since(Instant::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_helper_is_started_only_where_all_are_busy() {
+        assert_eq!(desk_for(&[]), None);
+        assert_eq!(desk_for(&[2]), Some(0));
+        assert_eq!(desk_for(&[3]), None);
+        assert_eq!(desk_for(&[3, 0]), Some(1));
+        assert_eq!(desk_for(&[5, 4, 3, 4]), Some(2));
+    }
+
+    #[test]
+    fn ten_deliveries_are_shared_by_four() {
+        let mut loads = Vec::new();
+        for _ in 0..10 {
+            let place = desk_for(&loads).unwrap_or_else(|| {
+                loads.push(0);
+                loads.len() - 1
+            });
+            loads[place] += 1;
+        }
+        assert_eq!(loads, [3, 3, 3, 1]);
     }
 }
