@@ -26,6 +26,8 @@ struct Message {
     contents: Vec<u8>,
     envelope: Vec<u8>,
     recipients: Vec<Recipient>,
+    /// True once somebody was told that it is accepted.
+    is_accepted: bool,
 }
 
 #[derive(Debug)]
@@ -62,13 +64,14 @@ impl Ledger {
     /// How many messages there are.
     #[must_use]
     pub fn messages(&self) -> usize {
-        self.messages.len()
+        self.messages.iter().filter(|message| message.is_accepted).count()
     }
 
     /// Writes down a promise; `now` is what the running system sees.
     pub fn note(&mut self, promise: &Promise, now: &Image) {
         match promise {
-            Promise::Accepted(inode) => self.accept(*inode, now),
+            Promise::Queued(inode) => self.queue(*inode, now),
+            Promise::Accepted(inode) => self.accept(*inode),
             Promise::Reported { message, recipient, letter, is_local } => {
                 let fate = match (letter, is_local) {
                     (b'K', true) => Fate::Delivered,
@@ -82,8 +85,10 @@ impl Ledger {
                     return;
                 };
                 let head = self.messages[place].head(recipient);
-                let is_forwarded =
-                    self.messages.iter().any(|other| other.contents.ends_with(&head));
+                let is_forwarded = self
+                    .messages
+                    .iter()
+                    .any(|other| other.is_accepted && other.contents.ends_with(&head));
                 let fate = match fate {
                     Fate::Delivered if is_forwarded => Fate::Forwarded,
                     fate => fate,
@@ -97,16 +102,13 @@ impl Ledger {
         }
     }
 
-    fn accept(&mut self, inode: u64, now: &Image) {
-        if self.messages.iter().any(|message| message.inode == inode) {
-            return;
-        }
+    fn queue(&mut self, inode: u64, now: &Image) {
         let mut names = now.files().filter(|(_, of, _)| *of == inode);
         let Some((id, contents)) = names.find_map(|(name, _, bytes)| {
             let id = MessageId::parse(name.file_name()?.as_encoded_bytes())?;
             name.starts_with("mess").then(|| (id, bytes.to_vec()))
         }) else {
-            return; // gone already: delivered before the reply was written
+            return;
         };
         let envelope = now.read(&Area::Todo.of(id)).unwrap_or_default().to_vec();
         let address = |record: &[u8]| Some(record.strip_prefix(b"T")?.to_vec());
@@ -115,21 +117,29 @@ impl Ledger {
             .filter_map(address)
             .map(|address| Recipient { address, fate: Fate::Open })
             .collect();
+        let message = Message { inode, id, contents, envelope, recipients, is_accepted: false };
+        self.messages.push(message);
+    }
+
+    fn accept(&mut self, inode: u64) {
+        let is_new = |message: &&mut Message| message.inode == inode && !message.is_accepted;
+        let Some(message) = self.messages.iter_mut().find(is_new) else { return };
+        message.is_accepted = true;
         // A bounce tells of the failures of the message that it quotes.
-        for told in &mut self.messages {
+        let contents = message.contents.clone();
+        for told in self.messages.iter_mut().filter(|told| told.inode != inode) {
             if holds(&contents, &told.contents) {
                 for failed in told.recipients.iter_mut().filter(|one| one.fate == Fate::Failed) {
                     failed.fate = Fate::Told;
                 }
             }
         }
-        self.messages.push(Message { inode, id, contents, envelope, recipients });
     }
 
     /// Whether a disk keeps everything that was promised; `now` is what the running system sees.
     pub fn check(&mut self, image: &Image, now: &Image) -> Result<(), Fault> {
         let mut repeated = 0;
-        for message in &self.messages {
+        for message in self.messages.iter().filter(|message| message.is_accepted) {
             let is_queued = image.read(&Area::Mess.of(message.id)) == Some(&message.contents);
             for recipient in &message.recipients {
                 let is_due = is_queued && message.is_due(&recipient.address, image);

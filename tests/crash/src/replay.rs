@@ -12,6 +12,9 @@ use crate::trace::Call;
 /// Something that the programs have told the world, or cannot take back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Promise {
+    /// No promise yet: a message has its name in `todo/`, from where on it may be delivered. The inode of its
+    /// file in `mess/`.
+    Queued(u64),
     /// A message is accepted: by the end of its qmail-queue, or by the reply of the SMTP server. The
     /// inode of its file in `mess/`.
     Accepted(u64),
@@ -96,9 +99,12 @@ impl<'a> Replay<'a> {
         for (_, is_end, call) in steps {
             if is_end {
                 let before = (self.disk.now(), self.disk.unsettled());
-                self.end(call);
+                let queued = self.end(call);
                 if before != (self.disk.now(), self.disk.unsettled()) {
                     look(&self.disk, &Step::Change)?;
+                }
+                if let Some(message) = queued {
+                    look(&self.disk, &Step::Promise(Promise::Queued(message)))?;
                 }
             } else {
                 for promise in self.begin(call) {
@@ -206,9 +212,10 @@ impl<'a> Replay<'a> {
         found
     }
 
-    fn end(&mut self, call: &Call) {
+    /// Does what a call has done; gives the message that is queued by it.
+    fn end(&mut self, call: &Call) -> Option<u64> {
         if call.result < 0 {
-            return;
+            return None;
         }
         match call.name.as_str() {
             "execve" => {
@@ -244,6 +251,9 @@ impl<'a> Replay<'a> {
                     if name.starts_with("mess") {
                         self.deposits.entry(call.pid).or_default().push(inode);
                     }
+                    if name.starts_with("todo") {
+                        return self.deposits.get(&call.pid)?.last().copied();
+                    }
                 }
             }
             "unlinkat" => {
@@ -263,6 +273,7 @@ impl<'a> Replay<'a> {
             }
             _ => {}
         }
+        None
     }
 
     fn open(&mut self, call: &Call) {
