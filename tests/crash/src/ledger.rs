@@ -141,6 +141,9 @@ impl Ledger {
         let mut repeated = 0;
         for message in self.messages.iter().filter(|message| message.is_accepted) {
             let is_queued = image.read(&Area::Mess.of(message.id)) == Some(&message.contents);
+            if is_queued && !message.has_its_sender(image) {
+                return Err(Fault::Torn(Area::Info.of(message.id).to_string()));
+            }
             for recipient in &message.recipients {
                 let is_due = is_queued && message.is_due(&recipient.address, image);
                 let is_kept = match recipient.fate {
@@ -165,6 +168,14 @@ impl Ledger {
 }
 
 impl Message {
+    /// True if the sender is its own, where there is no envelope any more.
+    fn has_its_sender(&self, image: &Image) -> bool {
+        let mut records = self.envelope.split_inclusive(|&byte| byte == 0);
+        let sender = records.find(|record| record.starts_with(b"F")).unwrap_or_default();
+        image.read(&Area::Todo.of(self.id)).is_some()
+            || image.read(&Area::Info.of(self.id)).is_none_or(|info| info == sender)
+    }
+
     /// True if the queue is to deliver it to that recipient.
     fn is_due(&self, address: &[u8], image: &Image) -> bool {
         if image.read(&Area::Todo.of(self.id)) == Some(&self.envelope) {
@@ -206,14 +217,10 @@ fn is_new(name: &Path) -> bool {
     name.parent().is_some_and(|parent| parent.ends_with("new"))
 }
 
-/// What is read as a whole is whole: messages of maildirs, envelopes, and senders where there is no
-/// envelope any more.
+/// What is read as a whole is whole: messages of maildirs, and envelopes.
 fn whole(image: &Image, now: &Image) -> Result<(), Fault> {
     for (name, inode, bytes) in image.files() {
-        let is_sender = name.starts_with("info")
-            && name.file_name().is_some_and(|id| image.read(&Path::new("todo").join(id)).is_none());
-        let is_read = is_new(name) || name.starts_with("todo") || is_sender;
-        if is_read && now.contents(inode) != bytes {
+        if (is_new(name) || name.starts_with("todo")) && now.contents(inode) != bytes {
             return Err(Fault::Torn(name.display().to_string()));
         }
     }
