@@ -57,14 +57,44 @@ fn call(pid: u32, began: usize, ended: usize, text: &str) -> Option<Call> {
     let (arguments, result) = rest.rsplit_once(" = ")?;
     let arguments = arguments.trim_end().strip_suffix(')')?;
     let digits = result.split(|char: char| char != '-' && !char.is_ascii_digit()).next()?;
+    let (name, mut arguments) = modern(name, split(arguments));
+    // Where a name that an older call opened led to is only in the result.
+    if let (true, Some((_, path))) =
+        (text.starts_with("open(") || text.starts_with("creat("), result.split_once('<'))
+    {
+        arguments[1] = format!("\"{}\"", path.rsplit_once('>')?.0);
+    }
     Some(Call {
         pid,
         name: name.to_owned(),
-        arguments: split(arguments),
+        arguments,
         result: digits.parse().unwrap_or(-1),
         began,
         ended,
     })
+}
+
+/// The call in the form that names directories: musl calls open(2) where glibc calls openat(2), and so on.
+///
+/// strace does not tell the working directory of the older ones: a name of theirs that is not absolute stays as
+/// it is.
+fn modern(name: &str, mut arguments: Vec<String>) -> (&str, Vec<String>) {
+    let name = match name {
+        "creat" => {
+            arguments.insert(1, "O_WRONLY|O_CREAT|O_TRUNC".into());
+            "openat"
+        }
+        "open" => "openat",
+        "unlink" => "unlinkat",
+        "link" => "linkat",
+        "rename" => "renameat",
+        other => return (other, arguments),
+    };
+    arguments.insert(0, "AT_FDCWD".into());
+    if matches!(name, "linkat" | "renameat") {
+        arguments.insert(2, "AT_FDCWD".into());
+    }
+    (name, arguments)
 }
 
 /// The arguments between the commas that are not inside of anything.
@@ -181,6 +211,27 @@ mod tests {
         assert_eq!(calls[1].opened(0).unwrap(), Path::new("/q/pid/12"));
         assert_eq!((calls[1].descriptor(0), calls[1].result), (Some(4), 9));
         assert_eq!(calls[1].bytes(1), b"a, \"b\" = \x0015\0K\n");
+    }
+
+    #[test]
+    fn older_calls_are_as_those_that_replaced_them() {
+        let trace = br#"12 open("/q/pid/12", O_RDONLY|O_LARGEFILE) = 4</q/pid/12>
+12 creat("./a", 0644) = 5</q/a>
+12 link("/q/a", "/q/b") = 0
+12 rename("/q/a", "/q/b") = 0
+12 unlink("/q/b") = 0
+"#;
+        let calls = parse(trace);
+        let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
+        assert_eq!(names, ["openat", "openat", "linkat", "renameat", "unlinkat"]);
+        assert_eq!(calls[0].path_at(1), Path::new("/q/pid/12"));
+        assert_eq!(calls[0].argument(2), "O_RDONLY|O_LARGEFILE");
+        assert_eq!(calls[1].path_at(1), Path::new("/q/a"));
+        assert!(calls[1].argument(2).contains("O_CREAT"));
+        for call in &calls[2..4] {
+            assert_eq!((call.path_at(1), call.path_at(3)), ("/q/a".into(), "/q/b".into()));
+        }
+        assert_eq!(calls[4].path_at(1), Path::new("/q/b"));
     }
 
     #[test]

@@ -22,13 +22,13 @@ pub struct Point {
     pub options: String,
 }
 
-/// Calls that change something or tell somebody.
-const TELLING: &str = "openat,write,writev,pwrite64,linkat,unlinkat,fsync,fdatasync,ftruncate,utimensat,\
-                       clone,clone3,?fork,?vfork,execve,exit_group,sendto,connect,flock";
+/// Calls that change something or tell somebody. The older names are those that musl uses.
+const TELLING: &str = "openat,?open,write,writev,pwrite64,linkat,?link,unlinkat,?unlink,?rename,fsync,fdatasync,\
+                       ftruncate,utimensat,clone,clone3,?fork,?vfork,execve,exit_group,sendto,connect,flock";
 
 /// Calls that a disk can refuse.
-const WRITING: &str =
-    "openat,write,writev,pwrite64,linkat,unlinkat,fsync,fdatasync,ftruncate,utimensat";
+const WRITING: &str = "openat,?open,write,writev,pwrite64,linkat,?link,unlinkat,?unlink,?rename,fsync,fdatasync,\
+                       ftruncate,utimensat";
 
 /// Runs a round in which nothing happens, to see what calls there are.
 pub fn record(world: &mut World, why: Why) -> Vec<Point> {
@@ -46,7 +46,7 @@ pub fn record(world: &mut World, why: Why) -> Vec<Point> {
         let (call, rest) = line.split_once('(').expect("a call");
         // strace counts each call by itself.
         let when = *counts.entry(call).and_modify(|count| *count += 1).or_insert(1);
-        let changes = call != "openat" || rest.contains("O_CREAT");
+        let changes = !matches!(call, "openat" | "open") || rest.contains("O_CREAT");
         let is_there = why == Why::Death || rest.contains(&host);
         // What was refused anyway, and the trigger, which nobody waits for.
         let matters = why == Why::Death || !rest.contains("/lock/") && !line.contains(" = -1 ");
