@@ -33,6 +33,8 @@ const WAIT: &str = r#"
 until_() { n=0; until eval "$1"; do n=$((n + 1)); [ $n -lt 2000 ] || { echo "in vain: $1"; exit 1; }; sleep 0.01; done; }
 up() { until_ "svstat $1 | grep -q ': up '"; }
 pid() { svstat "$1" | sed 's/.*pid \([0-9]*\).*/\1/'; }
+# A small machine has no ps(1).
+command -v ps > /dev/null || ps() { for line in /proc/[0-9]*/cmdline; do tr '\0' ' ' < "$line"; echo; done; }
 "#;
 
 /// Runs a script on a machine of its own; `None` where that cannot be had.
