@@ -141,7 +141,9 @@ impl<'a> Work<'a> {
     fn forward(&mut self, addresses: Vec<&[u8]>) -> Result<u64, Fatal> {
         let new_sender = self.new_sender()?;
         let line = self.delivery.delivered_to();
-        let started = Submission::start(&Home::find());
+        let started = Submission::start_with(&Home::find(), || {
+            self.delivery.variables(self.default, &new_sender, self.seconds)
+        });
         let mut submission = started.map_err(|error| trouble("Unable to fork", &error))?;
         self.message.restart();
         if self.message.copy(&[&line], &mut submission).is_err() {

@@ -63,8 +63,19 @@ impl Submission {
     /// An error means that there was no process or no descriptor to be had. A program that cannot
     /// be run shows in the verdict. From here on SIGPIPE is ignored in this process.
     pub fn start(home: &Home) -> io::Result<Submission> {
-        let program = std::env::var_os("QMAILQUEUE").unwrap_or_else(|| QUEUE.into());
-        Submission::run(home, program, None)
+        Submission::start_with(home, Vec::new)
+    }
+
+    /// As [`Submission::start`]; a program that `$QMAILQUEUE` names has these variables too. (Ours, which
+    /// is set-uid, has no use for any.)
+    pub fn start_with(
+        home: &Home,
+        variables: impl FnOnce() -> Vec<(&'static str, Vec<u8>)>,
+    ) -> io::Result<Submission> {
+        match std::env::var_os("QMAILQUEUE") {
+            Some(program) => Submission::run(home, program, None, variables()),
+            None => Submission::run(home, QUEUE.into(), None, Vec::new()),
+        }
     }
 
     /// As [`Submission::start`], for a client that may have more messages: [`Submission::conclude`] gives
@@ -75,12 +86,17 @@ impl Submission {
         }
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let mut submission = Submission::run(home, QUEUE.into(), Some(theirs.into()))?;
+        let mut submission = Submission::run(home, QUEUE.into(), Some(theirs.into()), Vec::new())?;
         submission.series = Some(OwnedFd::from(ours).into());
         Ok(submission)
     }
 
-    fn run(home: &Home, program: OsString, series: Option<OwnedFd>) -> io::Result<Submission> {
+    fn run(
+        home: &Home,
+        program: OsString,
+        series: Option<OwnedFd>,
+        variables: Vec<(&'static str, Vec<u8>)>,
+    ) -> io::Result<Submission> {
         signal::ignore(Signal::SIGPIPE)?;
         let (message_end, message) = fd::pipe()?;
         let (envelope_end, envelope) = fd::pipe()?;
@@ -94,6 +110,9 @@ impl Submission {
         chain.descriptor(0, message_end);
         chain.descriptor(1, envelope_end);
         chain.descriptor(6, errors_end);
+        for (name, value) in variables {
+            chain.env.set(name, value);
+        }
         if let Some(socket) = series {
             chain.argument(series::ARGUMENT);
             chain.descriptor(series::DESCRIPTOR, socket);

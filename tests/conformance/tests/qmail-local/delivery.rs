@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use harness::{Case, Side, recorded};
 
+use crate::program::SHOW;
 use crate::{Delivery, Several, without_ids};
 
 /// A queue program that writes down what it gets.
@@ -166,6 +167,23 @@ fn the_owner_is_the_sender() {
         several.add("own", &Delivery::to("l.x").run(side));
         several.run()
     })
+    .same();
+}
+
+#[test]
+fn a_queue_program_of_the_user_s_knows_the_delivery() {
+    recorded("qmail-local", "forward-filter", |side| {
+        side.write("home/.qmail-default", "&a@b\n");
+        side.write("home/.qmail-list-x-owner", "#\n");
+        let show = SHOW.strip_prefix('|').unwrap_or(SHOW);
+        let text =
+            format!("#!/bin/sh\n{{ {show}}} > $HOME/shown; cat > /dev/null; cat <&1 > $HOME/to\n");
+        side.script("home/queue", &text);
+        let delivery = Delivery { sender: "S nder@x.y", ..Delivery::to("list-X") };
+        let command = delivery.command(side, &[]).as_user();
+        command.env("QMAILQUEUE", side.path().join("home/queue")).run()
+    })
+    .normalised(without_ids)
     .same();
 }
 

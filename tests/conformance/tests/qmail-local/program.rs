@@ -5,7 +5,7 @@ use harness::{Case, Side, recorded};
 use crate::{Delivery, Several, without_ids};
 
 /// Shows the variables that a delivery sets.
-const SHOW: &str = "|for v in USER HOME LOCAL HOST HOST2 HOST3 HOST4 RECIPIENT EXT EXT2 EXT3 EXT4 \
+pub const SHOW: &str = "|for v in USER HOME LOCAL HOST HOST2 HOST3 HOST4 RECIPIENT EXT EXT2 EXT3 EXT4 \
                     DEFAULT SENDER NEWSENDER DTLINE RPLINE UFLINE; do \
                     eval \"printf '%s\\n' \\\"$v=\\${$v-unset}\\\"\"; done\n";
 
