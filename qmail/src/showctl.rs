@@ -29,10 +29,11 @@ const LOCAL_ONLY: &str =
     "SMTP clients may send messages to what locals and virtualdomains make local.";
 
 /// Every control file but the database, in the order of the original's report.
-const FILES: [(&str, Kind); 33] = [
+const FILES: [(&str, Kind); 34] = [
     ("badmailfrom", Lines("Any MAIL FROM is allowed.", "", " not accepted in MAIL FROM.")),
     ("bouncefrom", Word(Is("MAILER-DAEMON"), "Bounce user name is ")),
     ("bouncehost", Word(Me, "Bounce host name is ")),
+    ("bouncemaxbytes", Number(50_000, "Bounces have at most so much of a message: ", " bytes")),
     ("checkrecipient", Number(1, "Mailboxes are looked for at RCPT, unless this is 0: ", "")),
     ("concurrencylocal", Number(10, "Local concurrency is ", "")),
     ("concurrencyremote", Number(20, "Remote concurrency is ", "")),

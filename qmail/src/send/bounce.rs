@@ -16,6 +16,8 @@ pub struct Bounces {
     pub host: Vec<u8>,
     /// Whom double bounces go to.
     pub double_to: Vec<u8>,
+    /// Most bytes of a message that come back; 0 is any number.
+    pub most: u64,
 }
 
 /// The sender of a double bounce: what it comes back as is thrown away.
@@ -75,6 +77,15 @@ impl Bounces {
 }
 
 impl Letter<'_> {
+    /// How much of the message comes back, if it has `size` bytes.
+    #[must_use]
+    pub fn kept(&self, size: u64) -> u64 {
+        match self.bounces.most {
+            0 => size,
+            most => size.min(most),
+        }
+    }
+
     /// The envelope sender: empty, or for a double bounce the one that cannot bounce.
     #[must_use]
     pub fn sender(&self) -> &'static [u8] {
@@ -128,15 +139,22 @@ impl Letter<'_> {
         text
     }
 
-    /// What stands between the paragraphs and the message that comes back.
+    /// What stands between the paragraphs and the message that comes back, which has `size` bytes. Says
+    /// so if not all of it does.
     #[must_use]
-    pub fn middle(&self) -> Vec<u8> {
-        let line: &[u8] = if self.is_double() {
-            b"--- Below this line is the original bounce.\n\nReturn-Path: <"
-        } else {
-            b"--- Below this line is a copy of the message.\n\nReturn-Path: <"
+    pub fn middle(&self, size: u64) -> Vec<u8> {
+        let line = match (self.kept(size), self.is_double()) {
+            (kept, true) if kept < size => {
+                format!("are the first {kept} of the {size} bytes of the original bounce")
+            }
+            (kept, false) if kept < size => {
+                format!("are the first {kept} of the {size} bytes of the message")
+            }
+            (_, true) => "is the original bounce".to_owned(),
+            (_, false) => "is a copy of the message".to_owned(),
         };
-        [line, &quote::in_field(self.original), b">\n"].concat()
+        let line = format!("--- Below this line {line}.\n\nReturn-Path: <").into_bytes();
+        [line, quote::in_field(self.original), b">\n".to_vec()].concat()
     }
 }
 
@@ -150,6 +168,7 @@ mod tests {
             user: b"MAILER-DAEMON".into(),
             host: b"mail.example.test".into(),
             double_to: b"postmaster@mail.example.test".into(),
+            most: 50_000,
         }
     }
 
@@ -200,7 +219,7 @@ mod tests {
         let expected = "--- Below this line is a copy of the message.\n\
             \n\
             Return-Path: <sender@remote.test>\n";
-        assert_eq!(String::from_utf8(letter.middle()).unwrap(), expected);
+        assert_eq!(String::from_utf8(letter.middle(1000)).unwrap(), expected);
     }
 
     #[test]
@@ -216,7 +235,28 @@ mod tests {
              I tried to deliver a bounce message to this address, but the bounce bounced!\n\n"
         ));
         let expected = "--- Below this line is the original bounce.\n\nReturn-Path: <>\n";
-        assert_eq!(String::from_utf8(letter.middle()).unwrap(), expected);
+        assert_eq!(String::from_utf8(letter.middle(1000)).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_long_message_does_not_come_back_whole() {
+        let bounces = bounces();
+        let line = |letter: Option<Letter<'_>>, size| {
+            let text = String::from_utf8(letter.unwrap().middle(size)).unwrap();
+            text.lines().next().unwrap().to_owned()
+        };
+        let single = bounces.letter(b"a@b");
+        assert_eq!(line(single, 50_000), "--- Below this line is a copy of the message.");
+        let cut = "--- Below this line are the first 50000 of the 50001 bytes of the message.";
+        assert_eq!(line(single, 50_001), cut);
+        let cut =
+            "--- Below this line are the first 50000 of the 60000 bytes of the original bounce.";
+        assert_eq!(line(bounces.letter(b""), 60_000), cut);
+        assert_eq!(single.map(|letter| (letter.kept(7), letter.kept(50_001))), Some((7, 50_000)));
+        let unlimited = Bounces { most: 0, ..bounces.clone() };
+        let whole = unlimited.letter(b"a@b");
+        assert_eq!(whole.map(|letter| letter.kept(1 << 40)), Some(1 << 40));
+        assert_eq!(line(whole, 1 << 40), "--- Below this line is a copy of the message.");
     }
 
     #[test]
@@ -229,7 +269,7 @@ mod tests {
         let bounces = bounces();
         let letter = bounces.letter(b"list-@host-@[]").unwrap();
         assert_eq!(letter.recipient(), b"list-@host");
-        assert!(letter.middle().ends_with(b"\nReturn-Path: <list-@host>\n"));
+        assert!(letter.middle(1000).ends_with(b"\nReturn-Path: <list-@host>\n"));
     }
 
     #[test]
@@ -238,7 +278,7 @@ mod tests {
         let letter = bounces.letter(b"a\nBcc: b@c\r@d.test").unwrap();
         let head = String::from_utf8(letter.head(0, 1)).unwrap();
         assert!(head.contains("\nTo: \"a_Bcc: b@c_\"@d.test\nSubject: "), "{head}");
-        assert!(letter.middle().ends_with(b"\nReturn-Path: <\"a_Bcc: b@c_\"@d.test>\n"));
+        assert!(letter.middle(1000).ends_with(b"\nReturn-Path: <\"a_Bcc: b@c_\"@d.test>\n"));
     }
 
     #[test]

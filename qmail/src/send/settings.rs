@@ -25,6 +25,9 @@ pub struct Unreadable(pub &'static str);
 /// RFC 5321 section 4.5.3.1.8: every host takes so many.
 const TOGETHER: u64 = 100;
 
+/// Bytes of a message that come back in its bounce: its header, and enough to know it by.
+const BOUNCED: u64 = 50_000;
+
 /// A week, in seconds.
 const LIFETIME: u64 = 604_800;
 
@@ -55,6 +58,7 @@ impl Settings {
                 user: user("bouncefrom", "MAILER-DAEMON")?,
                 host: host("bouncehost")?,
                 double_to: double_to.concat(),
+                most: number("bouncemaxbytes", BOUNCED)?,
             },
             limits: Limits {
                 concurrency: Channels {
@@ -106,6 +110,7 @@ mod tests {
         assert_eq!(settings.bounces.user, b"MAILER-DAEMON");
         assert_eq!(settings.bounces.host, b"mail.test");
         assert_eq!(settings.bounces.double_to, b"postmaster@mail.test");
+        assert_eq!(settings.bounces.most, 50_000);
         let Limits { concurrency, together, lifetime } = settings.limits;
         let Channels { local, remote } = concurrency;
         assert_eq!((local, remote, together, lifetime), (10, 20, 100, 604_800));
@@ -120,6 +125,7 @@ mod tests {
             ("envnoathost", "e.test\n"),
             ("bouncefrom", "bouncer\n"),
             ("bouncehost", "b.test\n"),
+            ("bouncemaxbytes", "7\n"),
             ("doublebounceto", "root\n"),
             ("doublebouncehost", "d.test\n"),
             ("concurrencylocal", "0\n"),
@@ -131,7 +137,8 @@ mod tests {
         assert!(settings.routes.percenthack.contains(b"p.test"));
         assert_eq!(settings.routes.virtualdomains.get(b"v.test"), Some(&b"v"[..]));
         assert_eq!(settings.routes.envnoathost, b"e.test");
-        let Bounces { user, host, double_to } = settings.bounces;
+        let Bounces { user, host, double_to, most } = settings.bounces;
+        assert_eq!(most, 7);
         assert_eq!([user, host, double_to], [&b"bouncer"[..], b"b.test", b"root@d.test"]);
         let Limits { concurrency, together, lifetime } = settings.limits;
         let Channels { local, remote } = concurrency;

@@ -16,7 +16,7 @@ fn submit(script: &str, message: &[u8], recipients: &[&[u8]]) -> (Verdict, Strin
     let mut chain = Chain::new(["/bin/sh", "-c", write, "sh", script]);
     chain.directory(dir.path());
     assert!(chain.spawn().unwrap().wait().unwrap().is_success());
-    let mut submission = Submission::run(&home, "filter".into(), None).unwrap();
+    let mut submission = Submission::run(&home, "filter".into(), None, Vec::new()).unwrap();
     submission.write_all(message).unwrap();
     submission.envelope(b"a@b", recipients.iter().copied());
     let verdict = submission.finish();
@@ -54,12 +54,12 @@ fn a_program_that_talks_without_reading_blocks_nobody() {
 fn a_program_that_cannot_be_run_is_temporary() {
     let (_dir, home) = home();
     for program in ["", "bin/qmail-queue", "sh"] {
-        let mut submission = Submission::run(&home, program.into(), None).unwrap();
+        let mut submission = Submission::run(&home, program.into(), None, Vec::new()).unwrap();
         submission.envelope(b"", [&b"a@b"[..]]);
         assert_eq!(submission.finish(), Verdict::temporary("unable to exec qq (#4.3.0)"));
     }
     let home = Home { path: home.path.join("missing"), private: true };
-    let mut submission = Submission::run(&home, "/bin/true".into(), None).unwrap();
+    let mut submission = Submission::run(&home, "/bin/true".into(), None, Vec::new()).unwrap();
     submission.envelope(b"", [&b"a@b"[..]]);
     assert_eq!(submission.finish(), Verdict::temporary("qq trouble in home directory (#4.3.0)"));
 }
@@ -68,7 +68,7 @@ fn a_program_that_cannot_be_run_is_temporary() {
 fn failing_leaves_the_envelope_without_its_end() {
     let (_dir, home) = home();
     let script = "cat; tail -c1 <&1 | grep -qx t && exit 31; exit 0";
-    let mut submission = Submission::run(&home, "/bin/sh".into(), None).unwrap();
+    let mut submission = Submission::run(&home, "/bin/sh".into(), None, Vec::new()).unwrap();
     submission.write_all(script.as_bytes()).unwrap();
     submission.fail();
     submission.envelope(b"a@b", [&b"c@d"[..]]);
@@ -84,7 +84,7 @@ fn an_address_with_a_zero_byte_is_not_queued() {
 #[test]
 fn our_ends_of_the_pipes_do_not_reach_other_programs() {
     let (_dir, home) = home();
-    let submission = Submission::run(&home, "/bin/true".into(), None).unwrap();
+    let submission = Submission::run(&home, "/bin/true".into(), None, Vec::new()).unwrap();
     for fd in [&submission.pipe, &submission.envelope, &submission.errors] {
         let number = std::os::fd::AsRawFd::as_raw_fd(&fd.as_ref().unwrap().as_fd());
         let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap();

@@ -1,13 +1,12 @@
 //! Handing bounces to the queue.
 
-use std::io::Write;
+use std::io::{self, Read, Write};
 
 use queue::disk::Disk;
 use queue::path::{Area, MessageId};
 use unix::clock;
 
 use super::World;
-use super::files::copy;
 use crate::send::bounce::Letter;
 use crate::submit::{Submission, Verdict};
 
@@ -54,9 +53,11 @@ impl World {
         let file = |area: Area| self.queue.dir().open_file(area.of(id).as_path());
         let mut write = || {
             submission.write_all(&letter.head(clock::wall().seconds, qp))?;
-            copy(file(Area::Bounce)?, &mut submission)?;
-            submission.write_all(&letter.middle())?;
-            copy(file(Area::Mess)?, &mut submission)
+            io::copy(&mut file(Area::Bounce)?, &mut submission)?;
+            let message = file(Area::Mess)?;
+            let size = message.metadata()?.len();
+            submission.write_all(&letter.middle(size))?;
+            io::copy(&mut message.take(letter.kept(size)), &mut submission)
         };
         if write().is_err() {
             submission.fail();

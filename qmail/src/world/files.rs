@@ -1,7 +1,7 @@
 //! Files of the queue: recipients, senders, envelopes.
 
-use std::fs::{File, FileTimes, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::fs::{FileTimes, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
@@ -186,9 +186,4 @@ impl World {
         });
         ids
     }
-}
-
-/// Copies a file of the queue to `to`.
-pub(super) fn copy(mut from: File, to: &mut impl Write) -> io::Result<u64> {
-    io::copy(&mut from, to)
 }

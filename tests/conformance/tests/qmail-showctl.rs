@@ -3,10 +3,11 @@
 use harness::{Case, Side, recorded};
 
 /// What the original does not know of.
-const MORE: [&str; 5] = [
+const MORE: [&str; 6] = [
     "\\nmaxrecipients: (Default.) SMTP recipient limit is 10000 a message.\\n",
     "\\ncheckrecipient: (Default.) Mailboxes are looked for at RCPT, unless this is 0: 1.\\n",
     "\\nvalidrcptto: (Default.) Recipients are not listed.\\n",
+    "\\nbouncemaxbytes: (Default.) Bounces have at most so much of a message: 50000 bytes.\\n",
     "\\nextraqueue: (Default.) Messages have no more recipients.\\n",
     "\\nremotetogether: (Default.) Recipients that share a connection: 100.\\n",
 ];
@@ -155,6 +156,7 @@ fn our_own_files_are_known() {
     let (_, text) = ours(&[
         ("maxrecipients", "7\n"),
         ("extraqueue", "log\n"),
+        ("bouncemaxbytes", "9\n"),
         ("checkrecipient", "0\n"),
         ("validrcptto", "joe@here.test\n"),
         ("remotetogether", "1\n"),
@@ -163,6 +165,9 @@ fn our_own_files_are_known() {
     assert!(text.contains("\nmaxrecipients: SMTP recipient limit is 7 a message.\n"), "{text}");
     assert!(text.contains("\nextraqueue: \nEach message goes to log too.\n"), "{text}");
     assert!(text.contains("unless this is 0: 0.\n"), "{text}");
+    assert!(
+        text.contains("\nbouncemaxbytes: Bounces have at most so much of a message: 9 bytes.\n")
+    );
     assert!(text.contains("\nvalidrcptto: \nA recipient is joe@here.test.\n"), "{text}");
     assert!(text.contains("\nremotetogether: Recipients that share a connection: 1.\n"), "{text}");
     assert!(!text.contains("no idea"), "{text}");

@@ -16,7 +16,8 @@ fuzz_target!(|data: &[u8]| {
     let end = inside.windows(2).position(|two| two == b">:").expect("a recipient");
     assert!(inside.starts_with(b"<") && !inside[..end].contains(&b'\n'));
 
-    let bounces = Bounces { user: b"D".to_vec(), host: b"h".to_vec(), double_to: b"p@h".to_vec() };
+    let bounces =
+        Bounces { user: b"D".to_vec(), host: b"h".to_vec(), double_to: b"p@h".to_vec(), most: 9 };
     let Some(letter) = bounces.letter(recipient) else { return };
     assert!(letter.sender().is_empty() || letter.recipient() == b"p@h");
     let head = letter.head(0, 1);
@@ -28,5 +29,5 @@ fuzz_target!(|data: &[u8]| {
         });
         assert!(is_field || line.starts_with(b" "), "{:?}", line.escape_ascii().to_string());
     }
-    let _ = letter.middle();
+    let _ = letter.middle(99);
 });

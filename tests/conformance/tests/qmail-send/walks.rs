@@ -1,7 +1,9 @@
 //! Messages on their way.
 
+use harness::Side;
 use unix::signal::Signal;
 
+use super::daemon::Daemon;
 use super::send;
 
 #[test]
@@ -161,6 +163,31 @@ fn bounces_single_double_and_triple() {
     bounce("bounce-double", "");
     bounce("bounce-triple", "#@[]");
     bounce("bounce-verp-empty", "-@[]");
+}
+
+#[test]
+fn a_long_message_comes_back_in_part() {
+    let line = "--- Below this line are the first 13 of the 15 bytes of the message.";
+    for (most, line, copy) in [
+        ("13", line, "Subject: 30\n\n"),
+        ("15", "--- Below this line is a copy of the message.", "Subject: 30\n\nx\n"),
+        ("0", "--- Below this line is a copy of the message.", "Subject: 30\n\nx\n"),
+    ] {
+        let side = Side::ours();
+        let mut daemon = Daemon::new(&side);
+        side.control("bouncemaxbytes", most);
+        daemon.begin();
+        daemon.put(30, "u7|p99|Fa@b|Tx@mail.test|");
+        daemon.pull();
+        daemon.clean();
+        daemon.command("local");
+        daemon.report("local", 0, "Dno\n");
+        daemon.clean();
+        daemon.leave();
+        let bounce = String::from_utf8(side.read("bounce")).unwrap();
+        let end = format!("\n\n<x@mail.test>:\nno\n\n{line}\n\nReturn-Path: <a@b>\n{copy}");
+        assert!(bounce.ends_with(&end), "{bounce}");
+    }
 }
 
 #[test]

@@ -75,6 +75,7 @@ impl Host {
             user: b"MAILER-DAEMON".into(),
             host: b"here.test".into(),
             double_to: b"postmaster@here.test".into(),
+            most: 0,
         };
         Host {
             machine: Machine::new(START, limits, Channels { local: 120, remote: 120 }),
