@@ -60,7 +60,7 @@ pub use host::{ADDRESS, DOMAIN, Host};
 pub use peer::{Peer, Turn};
 pub use side::{Side, Which, executable, fetched};
 pub use smtp::Smtp;
-pub use wait::{free_port, until};
+pub use wait::{becomes, free_port, quickly, until};
 
 /// Says in one line, and once, that something cannot be tested here, or fails where it must be
 /// (`CI=true`).

@@ -1,5 +1,6 @@
 //! Waiting for something to become true.
 
+use std::fmt::Debug;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,37 @@ pub fn until(mut condition: impl FnMut() -> bool) -> bool {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Waits until `value` gives `expected`, looking often.
+///
+/// # Panics
+///
+/// If it does not within the time of [`until`]: it tells what was seen last.
+#[track_caller]
+pub fn becomes<T: Debug + PartialEq<E>, E: Debug>(mut value: impl FnMut() -> T, expected: E) {
+    let mut last = None;
+    let came = until(|| last.insert(value()) == &expected);
+    assert!(came, "it stays other than expected:\n found {last:?}\nwanted {expected:?}");
+}
+
+/// Tries `what` up to twenty times, until it has taken less than `limit`: what waits for a time that long
+/// never does, and a machine that is busy elsewhere is not always.
+///
+/// # Panics
+///
+/// If it never does: it tells how long each took.
+#[track_caller]
+pub fn quickly(limit: Duration, mut what: impl FnMut() -> Duration) {
+    let mut all = Vec::new();
+    for _ in 0..20 {
+        let took = what();
+        if took < limit {
+            return;
+        }
+        all.push(took);
+    }
+    panic!("never in less than {limit:?}: {all:?}");
 }
 
 /// A TCP port of 127.0.0.1 at which nothing listens now.

@@ -83,11 +83,7 @@ fn what_is_left_and_ignores_term_is_killed_in_time() {
     comes_up(&side, "sv", 0);
     assert!(until(|| daemons(&side).len() == 1));
     let before = Instant::now();
-    svc(&side, "-d", "sv");
-    states(&side, "sv", "clearing\n");
-    let said = side.run(["svstat", "-j", "sv"]).stdout;
-    assert!(String::from_utf8(said).unwrap().contains("\"state\":\"clearing\""));
-    svc(&side, "-xWD", "sv");
+    svc(&side, "-dxWD", "sv");
     assert_eq!(supervise.ends(), 0);
     assert!(before.elapsed() > Duration::from_millis(300), "{:?}", before.elapsed());
     assert!(is_over(daemons(&side)[0]));
@@ -101,8 +97,11 @@ fn what_is_left_is_killed_on_request() {
     side.write("sv/timeout-kill", "600000");
     let mut supervise = supervise(&side, "sv");
     comes_up(&side, "sv", 0);
+    assert!(until(|| daemons(&side).len() == 1));
     svc(&side, "-dx", "sv");
     states(&side, "sv", "clearing\n");
+    let said = side.run(["svstat", "-j", "sv"]).stdout;
+    assert!(String::from_utf8(said).unwrap().contains("\"state\":\"clearing\""));
     svc(&side, "-+k", "sv");
     assert_eq!(supervise.ends(), 0);
     assert!(is_over(daemons(&side)[0]));
