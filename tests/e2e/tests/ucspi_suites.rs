@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
-use harness::{Answer, Dns, Record, Side, client, fetched, skipped};
+use harness::{Answer, Dns, Network, Record, Side, client, fetched, own_network, skipped};
 use suites::{Different, cases, installed, wrong};
 
 /// The source of ucspi-tcp, as Debian has it, and what its suite in Python needs.
@@ -76,37 +76,16 @@ fn in_any_order(log: &str) -> Vec<String> {
     lines
 }
 
-/// The ports that `rts.tests` uses may be those of any client of another test, so it has a network of
-/// its own where root can make one: this test again, in there. False if it is to go on here.
-fn alone(test: &str) -> bool {
-    const INSIDE: &str = "DAISYCHAIN_OWN_NETWORK";
-    let side = Side::ours();
-    let network = ["unshare", "--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"];
-    let can = || side.run([&network[..], &["true"]].concat()).exit == 0;
-    if std::env::var_os(INSIDE).is_some() || !unix::Uid::current().is_root() || !can() {
-        return false;
-    }
-    let own = std::env::current_exe().unwrap();
-    let own = [own.to_str().unwrap(), test, "--exact", "--nocapture"];
-    let mut command = side.command([&network[..], &own].concat()).env(INSIDE, "1");
-    for (name, value) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"DAISYCHAIN_") {
-            command = command.env(name, value);
-        }
-    }
-    let run = command.run();
-    let said = [&run.stdout[..], &run.stderr].concat();
-    assert_eq!(run.exit, 0, "{}", String::from_utf8_lossy(&said));
-    true
-}
-
 #[test]
 fn the_suite_of_the_original_passes() {
     let Some(sources) = sources() else { return };
-    if alone("the_suite_of_the_original_passes") {
+    // The ports that it uses may be those of any client of another test. Without root it cannot become
+    // somebody who is not.
+    let own = || own_network("the_suite_of_the_original_passes", "true");
+    if unix::Uid::current().is_root() && own() == Network::Done {
         return;
     }
-    // Elsewhere a port may be in use for a moment.
+    // In a network with others a port may be in use for a moment.
     let wrong = (0..3).map(|_| differences(&sources.join("ucspi-tcp")));
     let wrong: Vec<Vec<String>> = wrong.take_while(|wrong| !wrong.is_empty()).collect();
     assert!(wrong.len() < 3, "{}", wrong[0].join("\n"));

@@ -28,8 +28,8 @@
 //! in a row of `doc/compatibility.md` that names the test.
 //!
 //! Around the programs: a mail host of one's own ([`Host`]), a DNS server ([`Dns`]), the two ends of an
-//! SMTP dialogue ([`Smtp`] speaks to a server, [`Peer`] answers a client), and real clients
-//! ([`client`]). Nothing sleeps: [`until`], [`Background::says`] and their like wait for an event.
+//! SMTP dialogue ([`Smtp`] speaks to a server, [`Peer`] answers a client), real clients ([`client`]), and
+//! a network of the test's own ([`own_network`]). Nothing sleeps: [`until`], [`Background::says`] and their like wait for an event.
 
 mod account;
 mod background;
@@ -40,6 +40,7 @@ mod dns;
 mod files;
 mod ground;
 mod host;
+mod network;
 mod peer;
 mod side;
 mod smtp;
@@ -57,6 +58,7 @@ pub use command::{Command, Run};
 pub use dns::{Answer, Asked, Dns, Record};
 pub use files::{Entry, Files};
 pub use host::{ADDRESS, DOMAIN, Host};
+pub use network::{Network, own_network};
 pub use peer::{Peer, Turn};
 pub use side::{Side, Which, executable, fetched};
 pub use smtp::Smtp;

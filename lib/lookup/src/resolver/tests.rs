@@ -1,3 +1,5 @@
+mod hostile;
+
 use super::*;
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
