@@ -1,6 +1,6 @@
 //! tcprules beside the original.
 
-use harness::{Case, Run, Side, case, case_v6};
+use harness::{Case, Run, Side, case, case_v6, strace, until};
 
 /// Compiles `rules` into `cdb`.
 fn compile(side: &Side, rules: &str) -> Run {
@@ -174,6 +174,57 @@ fn a_link_in_place_of_the_temporary_file_is_not_followed() {
     let run = compile(&side, "");
     assert_eq!(run.stderr, b"tcprules: fatal: unable to create tmp: symbolic link loop\n");
     assert_eq!((run.exit, side.read("precious")), (111, b"mine".to_vec()));
+}
+
+/// The calls that make `folder/cdb` durable, in order.
+fn durable(side: &Side, strace: &[std::ffi::OsString]) -> Vec<&'static str> {
+    side.directory("folder");
+    let calls =
+        ["-f", "-y", "-o", "trace", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2"];
+    let words = strace.iter().map(Into::into).chain(calls.map(std::ffi::OsString::from));
+    let words = words.chain(["tcprules", "folder/cdb", "folder/tmp"].map(Into::into));
+    let run = side.command(words).stdin("1.2.3.4:deny\n").run();
+    assert_eq!(run.exit, 0, "{}", run.stderr.escape_ascii());
+    let trace = String::from_utf8(side.read("trace")).unwrap();
+    let call = |line: &str| {
+        let is_sync = line.contains("sync(") && line.ends_with("= 0");
+        match line {
+            _ if is_sync && line.contains("/folder/tmp>") => Some("file"),
+            _ if is_sync && line.contains("/folder>") => Some("directory"),
+            _ if line.contains("rename") && line.contains("\"folder/cdb\"") => Some("rename"),
+            _ => None,
+        }
+    };
+    trace.lines().filter_map(call).collect()
+}
+
+#[test]
+fn the_file_is_synced_and_then_its_name() {
+    let Some(strace) = strace() else { return };
+    assert_eq!(durable(&Side::ours(), &strace), ["file", "rename", "directory"]);
+    if let Some(original) = Side::debian() {
+        assert_eq!(durable(&original, &strace), ["file", "rename"]);
+    }
+}
+
+#[test]
+fn a_second_run_leaves_the_first_alone() {
+    let side = Side::ours();
+    side.write("cdb", "old");
+    let rule = |number| format!("10.0.{}.{}:deny\n", number / 250, number % 250);
+    let rules = (0..5000).map(rule).collect::<String>();
+    let mut first = side.command(["tcprules", "cdb", "tmp"]).converse();
+    first.talk(&rules, "");
+    assert!(until(|| !side.read("tmp").is_empty()));
+    let second = compile(&side, "5.6.7.8:deny\n");
+    assert_eq!(second.stderr, b"tcprules: fatal: unable to create tmp: temporary failure\n");
+    assert_eq!((second.exit, side.read("cdb")), (111, b"old".to_vec()));
+    first.close_input();
+    assert_eq!(first.ends(), 0);
+    // The first one's rules are all there, and no others.
+    let made = side.read("cdb");
+    assert_eq!(compile(&side, &rules).exit, 0);
+    assert!(made == side.read("cdb") && !side.path().join("tmp").exists());
 }
 
 #[test]

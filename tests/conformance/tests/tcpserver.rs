@@ -8,6 +8,8 @@ mod limits;
 mod log;
 #[path = "tcpserver/names.rs"]
 mod names;
+#[path = "tcpserver/network.rs"]
+mod network;
 #[path = "tcpserver/proxy.rs"]
 mod proxy;
 #[path = "tcpserver/rules.rs"]
@@ -71,7 +73,10 @@ impl Server {
     /// A connection to `address`, from `from`.
     fn connect(&mut self, address: &str, from: &str) -> TcpStream {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let (to, from) = (SocketAddr::new(ip(address), self.port), SocketAddr::new(ip(from), 0));
+        self.reach(SocketAddr::new(ip(address), self.port), SocketAddr::new(ip(from), 0))
+    }
+
+    fn reach(&mut self, to: SocketAddr, from: SocketAddr) -> TcpStream {
         let socket: OwnedFd = unix::socket::connect(to, Some(from), LIMIT).expect("a server");
         let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(LIMIT)).unwrap();

@@ -117,6 +117,49 @@ fn rules_set_limits() {
     }
 }
 
+/// Waits until the load average of the machine is above 0.01; it is only ever less where nothing else runs.
+fn busy() {
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+        let is_busy = until(|| unix::load::average().unwrap() > 1);
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(is_busy);
+    });
+}
+
+#[test]
+fn load_above_the_limit_refuses() {
+    for mode in MODES {
+        let side = Side::ours();
+        compile(
+            &side,
+            "127.0.0.2:allow,MAXLOAD=\"1\",DIEMSG_MAXLOAD=\"421 busy\"\n\
+             127.0.0.3:allow,MAXLOAD=\"100000\"\n",
+        );
+        let dns = Dns::start(|_, _| Answer::NoName);
+        let place = dns.place();
+        let variables = [("DNSCACHEIP", &*place), ("MAXLOAD", "1")];
+        let options = [&PLAIN[..], mode, &["-x", "cdb"]].concat();
+        let mut server = Server::start_with(&side, &options, "127.0.0.1", &HOLD, &variables);
+        busy();
+        assert_eq!(refused(&mut server, "127.0.0.2"), "421 busy\r\n");
+        assert_eq!(refused(&mut server, "127.0.0.9"), "");
+        // The number is the load.
+        let loads = |log: &str| {
+            let words = log.split_whitespace().filter_map(|word| word.strip_prefix("MAXLOAD:"));
+            words.map(|load| load.parse::<u64>().unwrap()).collect::<Vec<_>>()
+        };
+        assert!(until(|| loads(&server.log()).len() == 2), "{}", server.log());
+        assert!(loads(&server.log()).iter().all(|load| (2..100_000).contains(load)));
+        let _served = held(&mut server, "127.0.0.3");
+    }
+}
+
 #[test]
 fn zero_refuses_always() {
     for mode in MODES {

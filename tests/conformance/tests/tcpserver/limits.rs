@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use harness::{case, until};
+use harness::{Run, case, until};
 
 use super::{Server, is_root};
 
@@ -22,6 +22,32 @@ fn at_the_limit_clients_wait() {
         server.ended(2);
         server.stop(hello.to_vec())
     })
+    .same();
+}
+
+#[test]
+fn four_hundred_clients_have_their_programs_at_a_time() {
+    case(|side| {
+        let options = ["-v", "-HR", "-l0", "-c400", "-b100"];
+        let mut server = Server::start(side, &options, "127.0.0.1", &["cat"]);
+        let mut echo = |client: &mut std::net::TcpStream| {
+            std::io::Write::write_all(client, b"x").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+        };
+        let connect = |_| server.connect("127.0.0.1", "127.0.0.1");
+        let mut clients: Vec<_> = (0..400).map(connect).collect();
+        clients.iter_mut().for_each(&mut echo);
+        let mut waiting = server.connect("127.0.0.1", "127.0.0.1");
+        drop(clients.pop());
+        echo(&mut waiting);
+        drop((clients, waiting));
+        server.ended(401);
+        let log = server.log();
+        let most = log.lines().filter_map(|line| line.strip_prefix("tcpserver: status: "));
+        let most = most.map(|count| count.split('/').next().unwrap().parse::<u32>().unwrap()).max();
+        Run { stdout: format!("{most:?}").into_bytes(), stderr: Vec::new(), exit: 0 }
+    })
+    .differing_stdout("Some(400)", "Some(400)")
     .same();
 }
 

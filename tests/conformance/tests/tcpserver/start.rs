@@ -92,6 +92,32 @@ fn a_name_of_etc_services_is_a_port() {
 }
 
 #[test]
+fn a_service_is_listened_for_by_its_name() {
+    let port = harness::free_port();
+    let services = format!("chain {}/udp\nchain {port}/tcp daisy\n", port ^ 1);
+    for name in ["chain", "daisy"] {
+        case(|side| {
+            side.write("services", &services);
+            let over = harness::laid_over(side, "services", "/etc/services").unwrap_or_default();
+            let mut got = Vec::new();
+            if !over.is_empty() {
+                let words = ["tcpserver", "-1", "-HRl0", "127.0.0.1", name, "echo", "ok"];
+                let words = over.iter().map(String::as_str).chain(words);
+                let server = side.command(words).start_in_background();
+                let is_told = || server.stdout().ends_with(b"\n");
+                assert!(until(is_told), "{}", server.stderr().escape_ascii());
+                got = server.stdout();
+                let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+                std::io::Read::read_to_end(&mut client, &mut got).unwrap();
+                assert_eq!(String::from_utf8_lossy(&got), format!("{port}\nok\n"));
+            }
+            Run { stdout: got, stderr: Vec::new(), exit: 0 }
+        })
+        .same();
+    }
+}
+
+#[test]
 fn the_port_is_printed_and_standard_output_closed() {
     case(|side| {
         let script = "tcpserver -1 -HR -l0 127.0.0.1 0 true | { cat > port; echo closed > flag; }";
@@ -206,6 +232,22 @@ fn nothing_of_root_s_is_kept() {
         let number = case(|side| served(side, &["-v", "-HR", "-l0", "-u65534"], &WHO));
         let _ = number.differing_stdout("65534\n65534\n65534\n", "65534\n0\n0\n");
     }
+}
+
+#[test]
+fn a_number_without_an_account_needs_a_group() {
+    if !is_root() {
+        return;
+    }
+    let has_account =
+        |uid: u32| unix::user::User::from_uid(unix::Uid::from_raw(uid)).unwrap().is_some();
+    let uid = (54_321..65_000).find(|uid| !has_account(*uid)).unwrap().to_string();
+    let run = Side::ours().run(["tcpserver", "-u", &uid, "127.0.0.1", "0", "true"]);
+    let expected = format!("tcpserver: fatal: no account has uid {uid}, so -g is needed\n");
+    assert_eq!((run.exit, String::from_utf8(run.stderr).unwrap()), (100, expected));
+    let (user, who) = (format!("-u{uid}"), format!("{uid}\n65533\n65533\n"));
+    let options = ["-v", "-HR", "-l0", &user, "-g65533"];
+    let _ = case(|side| served(side, &options, &WHO)).differing_stdout(&who, &who);
 }
 
 #[test]

@@ -77,6 +77,25 @@ fn programs_that_outlast_the_grace_are_sent_term() {
 }
 
 #[test]
+fn a_program_that_ignores_term_outlasts_the_server_and_its_grace() {
+    let side = Side::ours();
+    let script = "trap '' TERM; echo hello; read x; echo $x";
+    let mut server = start(&side, &["-G", "1"], &["sh", "-c", script]);
+    let mut client = server.connect("127.0.0.1", "127.0.0.1");
+    hello(&mut client);
+    let told = std::time::Instant::now();
+    server.background.signal(Signal::SIGTERM);
+    assert_eq!(server.background.ends(), 0);
+    assert!(told.elapsed() >= std::time::Duration::from_secs(1));
+    server.background.hears("tcpserver: stopping: 1/40\n");
+    // It has its connection to the end.
+    std::io::Write::write_all(&mut client, b"still there\n").unwrap();
+    let mut rest = String::new();
+    client.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "still there\n");
+}
+
+#[test]
 fn usr1_asks_who_is_connected() {
     let side = Side::ours();
     let mut server = start(&side, &[], &ECHO);

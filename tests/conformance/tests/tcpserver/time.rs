@@ -1,6 +1,7 @@
 //! Connections that may not last for ever, which the original does not have.
 
 use std::io::Read;
+use std::net::TcpStream;
 
 use harness::{Answer, Dns, Side, until};
 
@@ -49,11 +50,50 @@ fn a_rule_says_how_long() {
         let mut free = server.connect("127.0.0.1", "127.0.0.2");
         assert_eq!(server.ask(), b"");
         ends_by(&server, "lifetime", "0");
-        std::io::Write::write_all(&mut free, b"still\n").unwrap();
-        let mut still = [0; 6];
-        free.read_exact(&mut still).unwrap();
-        assert_eq!(&still, b"still\n");
+        echoes(&mut free);
     }
+}
+
+#[test]
+fn a_rule_says_how_long_it_may_be_quiet() {
+    for mode in modes() {
+        let (side, dns) = (Side::ours(), nobody());
+        let nobody = [("DNSCACHEIP", &*dns.place())];
+        compile(&side, "127.0.0.2:allow,MAXIDLE=\"\"\n:allow,MAXIDLE=\"1\"\n");
+        let options = [&mode[..], &["-x", "cdb", "-i", "1"]].concat();
+        let mut server = Server::start_with(&side, &options, "127.0.0.1", &["cat"], &nobody);
+        let mut free = server.connect("127.0.0.1", "127.0.0.2");
+        assert_eq!(server.ask(), b"");
+        ends_by(&server, "idle", "0");
+        echoes(&mut free);
+    }
+}
+
+#[test]
+fn the_environment_says_how_long() {
+    for mode in modes() {
+        for (variable, off, why) in [("MAXTIME", "-T0", "lifetime"), ("MAXIDLE", "-i0", "idle")] {
+            let (side, dns) = (Side::ours(), nobody());
+            let place = dns.place();
+            let variables = [("DNSCACHEIP", &*place), (variable, "1")];
+            let mut server = Server::start_with(&side, &mode, "127.0.0.1", &["cat"], &variables);
+            // An option goes before it.
+            let options = [&mode[..], &[off]].concat();
+            let mut other = Server::start_with(&side, &options, "127.0.0.1", &["cat"], &variables);
+            let mut free = other.connect("127.0.0.1", "127.0.0.1");
+            assert_eq!(server.ask(), b"");
+            ends_by(&server, why, "0");
+            echoes(&mut free);
+        }
+    }
+}
+
+/// The connection is still there.
+fn echoes(client: &mut TcpStream) {
+    std::io::Write::write_all(client, b"still\n").unwrap();
+    let mut still = [0; 6];
+    client.read_exact(&mut still).unwrap();
+    assert_eq!(&still, b"still\n");
 }
 
 #[test]

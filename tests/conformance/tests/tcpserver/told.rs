@@ -1,6 +1,6 @@
 //! What the program is told, and the state it is started in.
 
-use harness::{Run, Side, case, case_v6};
+use harness::{Answer, Dns, Run, Side, case, case_v6};
 
 use super::{PLAIN, Server, has_ipv6, served};
 
@@ -151,4 +151,41 @@ fn a_banner_comes_first() {
     let long = "x".repeat(10_000);
     let options = ["-v", "-HR", "-l0", "-B", &long];
     case(|side| served(side, &options, &["echo", "world"])).same();
+}
+
+/// Connects with a record of the route in its IP options, and shows what the server sends.
+const ROUTE: &str = "
+import socket, sys
+client = socket.socket()
+client.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, bytes([1, 7, 11, 4]) + bytes(8))
+client.connect(('127.0.0.1', int(sys.argv[1])))
+sys.stdout.write(client.makefile().read())
+";
+
+#[test]
+fn ip_options_are_removed() {
+    if harness::client("python3", []).is_none() {
+        return;
+    }
+    let script = "import socket; connection = socket.socket(fileno=0); \
+        print(len(connection.getsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, 40)))";
+    let dns = Dns::start(|_, _| Answer::NoName);
+    let nobody = [("DNSCACHEIP", &*dns.place())];
+    let length = |side: &Side, options: &[&str]| {
+        let options = [&PLAIN[..], options].concat();
+        let program = ["python3", "-c", script];
+        let server = Server::start_with(side, &options, "127.0.0.1", &program, &nobody);
+        let run = side.run(["python3", "-c", ROUTE, &server.port.to_string()]);
+        assert_eq!(run.exit, 0, "{}", run.stderr.escape_ascii());
+        String::from_utf8(run.stdout).unwrap()
+    };
+    assert_eq!(length(&Side::ours(), &["-o"]), "12\n");
+    // With and without a child of the server's own.
+    for options in [&[][..], &["-oO"], &["-h"]] {
+        assert_eq!(length(&Side::ours(), options), "0\n", "{options:?}");
+    }
+    assert_eq!(length(&Side::ours(), &["-oh"]), "12\n");
+    if let Some(original) = Side::debian() {
+        assert_eq!(length(&original, &["-O"]), "12\n");
+    }
 }
