@@ -1,5 +1,8 @@
 //! rblsmtpd beside the original.
 
+#[path = "rblsmtpd/servers.rs"]
+mod servers;
+
 use std::time::Instant;
 
 use harness::{Answer, Case, Command, Dns, Record, Run, Side, case, until};
@@ -155,6 +158,34 @@ fn options_act_on_the_lists_behind_them() {
             case.same();
         }
     }
+}
+
+#[test]
+fn two_of_them_in_a_chain_decide_one_after_the_other() {
+    let chains: [(&[&str], &str); 4] = [
+        (&["-r", "none", "rblsmtpd", "-r", "no"], ""),
+        (&["-r", "none", "rblsmtpd", "-b", "-r", "black"], "553 go away"),
+        (&["-r", "two", "rblsmtpd", "-b", "-r", "black"], "451 one two"),
+        (&["-a", "white", "-r", "black", "rblsmtpd", "-r", "two"], "451 one two"),
+    ];
+    for (options, refusal) in chains {
+        if let Some(case) = listed("127.53.2.5", options) {
+            case.same();
+        }
+        let (reply, log) = ours(options);
+        if refusal.is_empty() {
+            assert_eq!((reply.as_str(), log.as_str()), ("served 192.0.2.1\n", ""));
+        } else {
+            assert!(reply.contains(&format!("\r\n{refusal}\r\n")), "{reply}");
+            assert_eq!(log, format!("rblsmtpd: 192.0.2.1 pid PID: {refusal}\\n"));
+        }
+    }
+    // What the first is told by its variable, the second is told, too.
+    compared(|side| {
+        let options = ["-r", "black", "rblsmtpd", "-r", "black"];
+        command(side, &options).env("RBLSMTPD", "").run()
+    })
+    .same();
 }
 
 #[test]

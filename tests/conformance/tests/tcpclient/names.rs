@@ -99,6 +99,33 @@ fn the_server_s_user_is_asked_for() {
 }
 
 #[test]
+fn the_ident_server_is_asked_while_names_are_looked_up() {
+    if !is_root() {
+        return;
+    }
+    let Ok(ident) = TcpListener::bind("127.113.1.8:113") else { return };
+    let (told_of, connected) = std::sync::mpsc::channel();
+    let connected = std::sync::Mutex::new(connected);
+    // No name is told before the ident server has its connection.
+    let dns = Dns::start(move |_, _| {
+        let limit = std::time::Duration::from_secs(20);
+        match connected.lock().unwrap().recv_timeout(limit) {
+            Ok(()) => Answer::Records(vec![Record::Pointer("peer.example".into())]),
+            Err(_) => Answer::NoName,
+        }
+    });
+    let answers = std::thread::spawn(move || {
+        let (mut client, _) = ident.accept().unwrap();
+        told_of.send(()).unwrap();
+        let _ = client.write_all(b"1 , 2 : USERID : UNIX : joe\r\n"); // it may be gone
+    });
+    let run = told(&Side::ours(), &["-l0"], "127.113.1.8", &dns.place());
+    let expected = "TCPLOCALHOST=0\nTCPREMOTEHOST=peer.example\nTCPREMOTEINFO=joe\n";
+    assert_eq!(String::from_utf8(run.stdout).unwrap(), expected);
+    answers.join().unwrap();
+}
+
+#[test]
 fn nobody_who_answers_is_no_user() {
     case(|side| told(side, &["-Hl0"], "127.113.1.9", "127.0.0.1")).same();
     case(|side| told(side, &["-Hl0", "-r", "-t0"], "127.113.1.9", "127.0.0.1")).same();

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use harness::{Answer, Dns, Record, Run, Side, case};
 
@@ -176,6 +178,74 @@ fn megabytes_of_ident_are_cut() {
     if let Some(case) = identified("127.113.0.9", vec![b'x'; 8 << 20].leak()) {
         case.same();
     }
+}
+
+#[test]
+fn an_ident_server_that_says_nothing_is_given_up_in_time() {
+    if !is_root() {
+        return;
+    }
+    // The kernel takes the connection, and nobody takes it from there.
+    let Ok(_silent) = TcpListener::bind("127.113.0.10:113") else { return };
+    let before = Instant::now();
+    case(|side| told(side, &["-v", "-H", "-l0", "-t1"], "127.0.0.1", "127.113.0.10")).same();
+    assert!(before.elapsed() >= Duration::from_secs(1));
+    // It has not been waited for as long as without the option.
+    assert!(before.elapsed() < Duration::from_secs(26));
+}
+
+#[test]
+fn the_ident_server_is_asked_while_names_are_looked_up() {
+    if !is_root() {
+        return;
+    }
+    let Ok(ident) = TcpListener::bind("127.113.0.11:113") else { return };
+    let (told_of, connected) = std::sync::mpsc::channel();
+    let connected = Mutex::new(connected);
+    // No name is told before the ident server has its connection.
+    let dns = Dns::start(move |_, _| {
+        let is_connected = connected.lock().unwrap().recv_timeout(super::LIMIT).is_ok();
+        if is_connected { pointer("peer.example") } else { Answer::NoName }
+    });
+    let answers = std::thread::spawn(move || {
+        let (mut client, _) = ident.accept().unwrap();
+        told_of.send(()).unwrap();
+        let _ = client.write_all(b"1 , 2 : USERID : UNIX : joe\r\n"); // it may be gone
+    });
+    let run = told(&Side::ours(), &["-v", "-l0"], &dns.place(), "127.113.0.11");
+    let expected = "TCPLOCALHOST=0\nTCPREMOTEHOST=peer.example\nTCPREMOTEINFO=joe\n";
+    assert_eq!(String::from_utf8(run.stdout).unwrap(), expected);
+    answers.join().unwrap();
+}
+
+#[test]
+fn all_names_together_have_26_seconds() {
+    // The first answer takes until the second round, and there is none to the questions after it.
+    let asked = Mutex::new(0);
+    let dns = Dns::start(move |_, kind| {
+        let mut asked = asked.lock().unwrap();
+        *asked += i32::from(kind == "PTR");
+        match (kind, *asked) {
+            ("PTR", 1) | ("A" | "AAAA", _) => Answer::Silence,
+            _ => {
+                std::thread::sleep(Duration::from_secs(8));
+                pointer("peer.example")
+            }
+        }
+    });
+    let place = dns.place();
+    let variables = [("DNSCACHEIP", &*place)];
+    let side = Side::ours();
+    let mut server = Server::start_with(&side, &["-Rp", "-l0"], "127.0.0.1", &SHOW, &variables);
+    let before = Instant::now();
+    let mut client = server.connect("127.0.0.1", "127.0.0.1");
+    client.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    let mut got = String::new();
+    std::io::Read::read_to_string(&mut client, &mut got).unwrap();
+    let waited = before.elapsed();
+    assert_eq!(got, "TCPLOCALHOST=0\n");
+    assert!(dns.asked().iter().any(|asked| asked.kind == "A"), "the name has come");
+    assert!((26..35).contains(&waited.as_secs()), "{waited:?}");
 }
 
 #[test]

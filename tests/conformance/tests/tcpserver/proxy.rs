@@ -5,7 +5,7 @@ use std::net::Shutdown;
 
 use harness::{Answer, Dns, Side, until};
 
-use super::{PLAIN, Server, compile};
+use super::{PLAIN, Server, compile, has_ipv6};
 
 const SHOW: [&str; 3] = [
     "sh",
@@ -21,9 +21,20 @@ fn start(side: &Side, options: &[&str]) -> Server {
     Server::start(side, &[&PLAIN[..], options].concat(), "127.0.0.1", &SHOW)
 }
 
+/// The same for IPv6, with the ends of [`LINE_SIX`].
+const BINARY_SIX: &[u8] =
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\
+    \x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x02";
+
+const LINE: &[u8] = b"PROXY TCP4 192.0.2.1 198.51.100.7 56324 25\r\n";
+const LINE_SIX: &[u8] = b"PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n";
+/// What programs are told for the headers of either family.
+const FOUR: &str = "TCP 198.51.100.7 25 192.0.2.1 56324\nhello\n";
+const SIX: &str = "TCP6 2001:db8::2 2 2001:db8::1 1\nhello\n";
+
 /// What a client gets that sends `pieces`, one after the other.
 fn told(server: &mut Server, from: &str, pieces: &[&[u8]]) -> String {
-    let mut client = server.connect("127.0.0.1", from);
+    let mut client = server.connect(if from.contains(':') { "::1" } else { "127.0.0.1" }, from);
     client.set_nodelay(true).unwrap();
     for piece in pieces {
         client.write_all(piece).unwrap();
@@ -42,24 +53,49 @@ fn programs_are_told_of_the_client() {
         let side = Side::ours();
         let options = [&PLAIN[..], mode, &["-a127.0.0.0/30,::1"]].concat();
         let mut server = Server::start_with(&side, &options, "127.0.0.1", &SHOW, &nobody);
-        let four = b"PROXY TCP4 192.0.2.1 198.51.100.7 56324 25\r\nhello\n";
-        let expected = "TCP 198.51.100.7 25 192.0.2.1 56324\nhello\n";
-        assert_eq!(told(&mut server, "127.0.0.1", &[four]), expected);
-        let each: Vec<&[u8]> = four.chunks(1).collect();
-        assert_eq!(told(&mut server, "127.0.0.2", &each), expected);
-        assert_eq!(told(&mut server, "127.0.0.1", &[BINARY, b"hello\n"]), expected);
-        let each: Vec<&[u8]> = BINARY.chunks(1).chain([&b"hello\n"[..]]).collect();
-        assert_eq!(told(&mut server, "127.0.0.1", &each), expected);
-        let six = b"PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\nhello\n";
-        let expected = "TCP6 2001:db8::2 2 2001:db8::1 1\nhello\n";
-        assert_eq!(told(&mut server, "127.0.0.1", &[six]), expected);
-        server.ended(5);
+        for (header, expected) in [(LINE, FOUR), (BINARY, FOUR), (LINE_SIX, SIX), (BINARY_SIX, SIX)]
+        {
+            let whole = [header, b"hello\n"].concat();
+            assert_eq!(told(&mut server, "127.0.0.1", &[&whole]), expected);
+            let each: Vec<&[u8]> = whole.chunks(1).collect();
+            assert_eq!(told(&mut server, "127.0.0.2", &each), expected);
+        }
+        server.ended(8);
         let log = server.log();
         assert!(log.contains("tcpserver: pid PID from 192.0.2.1\n"), "{log}");
         assert!(log.contains(":198.51.100.7:25 :192.0.2.1::56324\n"), "{log}");
         // Others are clients, whatever they say.
         let got = told(&mut server, "127.0.0.9", &[b"PROXY UNKNOWN\r\n"]);
         assert!(got.contains(" 127.0.0.9 ") && got.ends_with("\nPROXY UNKNOWN\r\n"), "{got}");
+    }
+}
+
+#[test]
+fn balancers_come_by_either_family_on_one_socket() {
+    if !has_ipv6() {
+        return;
+    }
+    let headers = [(LINE, FOUR), (BINARY, FOUR), (LINE_SIX, SIX), (BINARY_SIX, SIX)];
+    for (balancers, balancer, client) in [
+        ("-a127.0.0.1", "127.0.0.1", "::1"),
+        ("-a::1", "::1", "127.0.0.1"),
+        ("-a127.0.0.0/8,2001:db8::/32", "127.0.0.9", "::1"),
+        ("-a::/64", "::1", "127.0.0.1"),
+    ] {
+        let side = Side::ours();
+        compile(&side, "192.0.2.1:allow\n2001:db8::1:allow\n:deny,DIEMSG=\"550 no\"\n");
+        let options = [&PLAIN[..], &[balancers, "-x", "cdb"]].concat();
+        let mut server = Server::start(&side, &options, "0", &SHOW);
+        for (header, expected) in headers {
+            let got = told(&mut server, balancer, &[header, b"hello\n"]);
+            assert_eq!(got, expected, "{balancers}");
+        }
+        // Who is no balancer is a client, whatever it says.
+        assert_eq!(told(&mut server, client, &[LINE]), "550 no\r\n", "{balancers}");
+        server.ended(5);
+        let log = server.log();
+        assert!(log.contains("tcpserver: pid PID from 2001:db8::1\n"), "{log}");
+        assert!(log.contains(" local:2001:db8::2:2 :2001:db8::1::1\n"), "{log}");
     }
 }
 
