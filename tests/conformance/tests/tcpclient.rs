@@ -10,6 +10,8 @@ mod ipv6;
 mod names;
 #[path = "tcpclient/start.rs"]
 mod start;
+#[path = "tcpclient/unreachable.rs"]
+mod unreachable;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};

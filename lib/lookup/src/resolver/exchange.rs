@@ -143,7 +143,7 @@ impl<'a> Task<'a> {
                 Ok(()) => return,
                 Err(error) => {
                     self.trouble = errno::of(&error);
-                    next = self.schedule.failed();
+                    next = self.schedule.unreachable();
                 }
             }
         }

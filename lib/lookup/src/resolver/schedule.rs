@@ -2,7 +2,9 @@
 //!
 //! All servers in order for 3 s each, then all for 11 s, then all for 45 s. A server that fails
 //! is followed by the next at once, but in the second round its time is waited out: a cache that is
-//! being restarted gets these seconds. As observed: `dns_transmit` of the originals.
+//! being restarted gets these seconds. A server to which nothing can be sent is followed by the next
+//! at once in all rounds, so that a host without a network does not wait at all. As observed:
+//! `dns_transmit` of the originals.
 
 use std::time::Duration;
 
@@ -51,7 +53,12 @@ impl Schedule {
         }
     }
 
-    /// The server asked has failed.
+    /// The server asked cannot be sent anything: there is no route to it, say.
+    pub(super) fn unreachable(&mut self) -> Next {
+        self.timed_out()
+    }
+
+    /// The server asked has failed: it says so, or nobody is at its port.
     pub(super) fn failed(&mut self) -> Next {
         if self.stream_from.is_none() && self.round == 1 { Next::Wait } else { self.timed_out() }
     }
@@ -116,6 +123,14 @@ mod tests {
         assert_eq!(schedule.failed(), Next::Wait);
         assert_eq!(schedule.timed_out(), datagram(0, 45));
         assert_eq!(schedule.failed(), Next::GiveUp);
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_not_waited_for() {
+        let mut schedule = Schedule::new(2);
+        let rest: Vec<_> = (0..6).map(|_| schedule.unreachable()).collect();
+        assert_eq!(rest.last(), Some(&Next::GiveUp));
+        assert!(!rest.contains(&Next::Wait), "{rest:?}");
     }
 
     #[test]

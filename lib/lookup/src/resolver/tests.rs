@@ -117,6 +117,18 @@ fn a_closed_port_is_followed_by_the_next_server() {
 }
 
 #[test]
+fn servers_that_cannot_be_reached_are_not_waited_for() {
+    // Nothing can be sent there without a socket option for that.
+    let broadcast = "255.255.255.255:53".parse().unwrap();
+    let before = std::time::Instant::now();
+    let found = Resolver::new(vec![broadcast; 2]).txt(b"a.b");
+    assert!(matches!(found, Err(Error::Soft(trouble)) if trouble != Errno::ETIMEDOUT), "{found:?}");
+    assert!(before.elapsed() < Duration::from_secs(3));
+    let found = with_server(&[one], |good| Resolver::new(vec![broadcast, good]).txt(b"a.b"));
+    assert_eq!(found, Ok(vec![b"text".to_vec()]));
+}
+
+#[test]
 fn a_forged_reply_does_not_end_the_wait() {
     let forge: Step = |query| {
         let mut bytes = no_name(query);
