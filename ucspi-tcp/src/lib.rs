@@ -14,6 +14,7 @@ pub mod proxy;
 pub mod rbl;
 pub mod relay;
 pub mod rules;
+pub mod secrets;
 pub mod server;
 pub mod slots;
 pub mod tap;

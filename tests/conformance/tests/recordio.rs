@@ -34,7 +34,7 @@ fn recorded(program: &[&str], input: impl AsRef<[u8]>) -> Case {
 #[test]
 fn a_program_is_needed() {
     case(|side| side.run(["recordio"])).same_exit().same_stdout().differing_stderr(
-        "recordio: usage: recordio [ -x ] program [ arg ... ]\n",
+        "recordio: usage: recordio [ -px ] program [ arg ... ]\n",
         "recordio: usage: recordio program [ arg ... ]\n",
     );
 }
@@ -49,6 +49,56 @@ fn bytes_can_be_made_printable() {
     assert_eq!(background.stdout(), b"a\x1b[2J\\\r\n");
     let log = String::from_utf8(background.stderr()).unwrap();
     assert!(log.contains(" > a\\033[2J\\\\\\015 \n"), "{log}");
+}
+
+/// Talks to a program that answers each line with the next of `replies`; the log, with `PID` for the
+/// number.
+fn talked(options: &[&str], turns: &[(&str, &str)]) -> String {
+    let side = Side::ours();
+    let replies: Vec<&str> = turns.iter().map(|(_, reply)| *reply).collect();
+    let script = "for reply; do read line && printf '%s\\r\\n' \"$reply\"; done";
+    let program = ["sh", "-c", script, "sh"];
+    let words = [&["recordio"], options, &program, &replies].concat();
+    let mut talk = side.command(words).converse();
+    let pid = talk.pid().to_string();
+    for (line, reply) in turns {
+        assert_eq!(talk.talk(&format!("{line}\r\n"), "\n"), format!("{reply}\r\n"));
+    }
+    talk.hears(" > [EOF]\n");
+    assert_eq!(talk.ends(), 0);
+    String::from_utf8(talk.stderr()).unwrap().replace(&pid, "PID").replace(" \n", "\n")
+}
+
+#[test]
+fn passwords_can_be_hidden() {
+    let turns = [
+        ("EHLO a", "250 AUTH LOGIN PLAIN"),
+        ("AUTH LOGIN", "334 VXNlcm5hbWU6"),
+        ("am9l", "334 UGFzc3dvcmQ6"),
+        ("c2VjcmV0", "535 no"),
+        ("AUTH PLAIN AGpvZQBzZWNyZXQ=", "235 ok"),
+        ("MAIL FROM:<joe>", "250 ok"),
+        ("PASS secret", "+OK"),
+        ("APOP joe c2VjcmV0", "+OK"),
+        ("a1 LOGIN joe secret", "a1 OK"),
+    ];
+    let log = talked(&["-p"], &turns);
+    let said: Vec<&str> = log.lines().filter_map(|line| line.strip_prefix("PID < ")).collect();
+    let expected = [
+        "EHLO a",
+        "AUTH LOGIN",
+        "***",
+        "***",
+        "AUTH PLAIN ***",
+        "MAIL FROM:<joe>",
+        "PASS ***",
+        "APOP joe ***",
+        "a1 LOGIN ***",
+    ];
+    assert_eq!(said[..expected.len()], expected, "{log}");
+    let log = talked(&["-xp"], &turns[6..7]);
+    assert!(log.starts_with("PID < PASS ***\\015\nPID > +OK\\015\n"), "{log}");
+    assert!(talked(&[], &turns[6..7]).starts_with("PID < PASS secret\r\n"));
 }
 
 #[test]

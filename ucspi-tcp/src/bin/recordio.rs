@@ -1,14 +1,17 @@
 //! recordio — run a program, and show on standard error what it reads and writes.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use prog::{Args, Chain, Fatal, Program};
 use ucspi_tcp::relay::{self, PORTION, Passed, Through};
+use ucspi_tcp::secrets::Secrets;
 use ucspi_tcp::tap::{self, Bytes};
 use unix::{fd, process};
 
-const RECORDIO: Program = Program::new("recordio", "[ -x ] program [ arg ... ]");
+const RECORDIO: Program = Program::new("recordio", "[ -px ] program [ arg ... ]");
 
 fn main() -> ExitCode {
     prog::main(RECORDIO, run)
@@ -16,12 +19,23 @@ fn main() -> ExitCode {
 
 fn run(mut args: Args) -> Result<Chain, Fatal> {
     let mut bytes = Bytes::AsTheyAre;
-    while args.option(b"x")?.is_some() {
-        bytes = Bytes::Escaped;
+    let mut secrets = None;
+    while let Some(opt) = args.option(b"px")? {
+        match opt.letter {
+            b'p' => secrets = Some(Rc::default()),
+            _ => bytes = Bytes::Escaped,
+        }
     }
     let mut next = args.chain()?;
     let program = process::id();
-    let shown = |sign| Shown { before: format!("{program} {sign} "), bytes, lines: Vec::new() };
+    let shown = |sign| Shown {
+        before: format!("{program} {sign} "),
+        is_client: sign == '<',
+        bytes,
+        secrets: secrets.clone(),
+        open: Vec::new(),
+        lines: Vec::new(),
+    };
     relay::surround(&mut next, shown('<'), shown('>'))?;
     Ok(next)
 }
@@ -29,8 +43,13 @@ fn run(mut args: Args) -> Result<Chain, Fatal> {
 /// What passes in one direction is shown before it is passed on.
 struct Shown {
     before: String,
+    is_client: bool,
     bytes: Bytes,
-    /// Lines for the log; kept for their memory.
+    /// What is secret depends on both directions.
+    secrets: Option<Rc<RefCell<Secrets>>>,
+    /// What is shown of a reading that may have secrets; kept for its memory, as the next.
+    open: Vec<u8>,
+    /// Lines for the log.
     lines: Vec<u8>,
 }
 
@@ -38,10 +57,20 @@ impl Through for Shown {
     fn pass(&mut self, read: &[u8], _: &mut Vec<u8>) -> Passed {
         let before = self.before.as_bytes();
         self.lines.clear();
+        let mut shown = read;
+        if let Some(secrets) = &self.secrets {
+            if self.is_client {
+                self.open.clear();
+                secrets.borrow_mut().hide(read, &mut self.open);
+                shown = &self.open;
+            } else {
+                secrets.borrow_mut().hear(read);
+            }
+        }
         if read.is_empty() {
             tap::push_end(&mut self.lines, before);
         } else {
-            tap::push_lines(&mut self.lines, before, read, self.bytes);
+            tap::push_lines(&mut self.lines, before, shown, self.bytes);
         }
         let mut rest = self.lines.as_slice();
         while !rest.is_empty() {
