@@ -24,6 +24,7 @@ use unix::signal::{Held, Posted, Signal};
 use unix::{clock, socket};
 use wire::decimal;
 
+use options::Limit;
 pub use options::Options;
 
 use crate::connection::{Connection, VARIABLES};
@@ -67,9 +68,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that serves by `options`, and to which the signals of `held` come while it waits.
+    /// A server that serves by `options`, `limit` clients at a time, and to which the signals of `held` come while it waits.
     pub fn new(
         mut options: Options,
+        limit: u32,
         listeners: Vec<Listener>,
         mut held: Held,
     ) -> Result<Server, Fatal> {
@@ -81,17 +83,14 @@ impl Server {
         inherit::hide(&mut program);
         let image = program.image().or_fatal(("unable to run ", &name))?;
         let complaint = complaint(options.common.verbosity, &name);
-        let posted = match options.grace {
-            Some(_) => held.post(&[Signal::SIGTERM, Signal::SIGUSR1]),
-            None => held.post(&[Signal::SIGUSR1]),
-        };
+        let posted = held.post(&signals(&options));
         let limits = &options.limits;
         let is_metered = options.rules.is_some() || limits.per_minute.is_some();
         let meter =
             is_metered.then(|| Meter::new(clock::monotonic(), options.networks.ipv6_bits()));
         let mut server = Server {
             rules: options.rules.as_ref().map(Kept::new),
-            slots: Slots::new(options.limit),
+            slots: Slots::new(limit),
             options,
             listeners,
             launcher: Launcher::new(image, complaint),
@@ -214,6 +213,13 @@ impl Server {
         let what = [&[DROPPING], what].concat();
         self.warn(&what, cause);
     }
+}
+
+/// The signals that the server acts upon; the others end it, as ever.
+fn signals(options: &Options) -> Vec<Signal> {
+    let term = options.grace.map(|_| Signal::SIGTERM);
+    let hup = matches!(options.limit, Limit::File(_)).then_some(Signal::SIGHUP);
+    [Some(Signal::SIGUSR1), term, hup].into_iter().flatten().collect()
 }
 
 /// What the child of a connection says if it cannot become the program `name`.

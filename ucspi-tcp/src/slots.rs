@@ -30,6 +30,11 @@ impl Slots {
         Slots { limit, guests: Guests::default(), opening: 0, paused_until: None }
     }
 
+    /// There are `limit` places from now on. More may be taken: nobody is sent away.
+    pub fn set_limit(&mut self, limit: u32) {
+        self.limit = limit;
+    }
+
     /// Who has a program.
     #[must_use]
     pub fn guests(&self) -> &Guests {
@@ -143,6 +148,10 @@ mod tests {
         assert_eq!(status(&slots), "tcpserver: status: 2/2\n");
         assert!(!slots.may_accept());
         assert!(slots.ended(7));
+        assert!(slots.may_accept());
+        slots.set_limit(1);
+        assert!(!slots.may_accept());
+        slots.set_limit(3);
         assert!(slots.may_accept());
     }
 

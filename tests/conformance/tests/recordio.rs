@@ -62,7 +62,7 @@ fn talked(options: &[&str], turns: &[(&str, &str)]) -> String {
     let mut talk = side.command(words).converse();
     let pid = talk.pid().to_string();
     for (line, reply) in turns {
-        assert_eq!(talk.talk(&format!("{line}\r\n"), "\n"), format!("{reply}\r\n"));
+        assert_eq!(talk.talk(format!("{line}\r\n"), "\n"), format!("{reply}\r\n"));
     }
     talk.hears(" > [EOF]\n");
     assert_eq!(talk.ends(), 0);

@@ -12,6 +12,8 @@ mod names;
 mod network;
 #[path = "tcpserver/proxy.rs"]
 mod proxy;
+#[path = "tcpserver/reload.rs"]
+mod reload;
 #[path = "tcpserver/rules.rs"]
 mod rules;
 #[path = "tcpserver/start.rs"]

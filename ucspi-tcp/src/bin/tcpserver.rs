@@ -14,7 +14,7 @@ const TCPSERVER: Program = Program::new(
     "tcpserver",
     "[ -461UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] [ -g gid ] [ -u uid ] \
      [ -b backlog ] [ -l localname ] [ -t timeout ] [ -I interface ] [ -C perip ] [ -N pernet ] \
-     [ -f perminute ] [ -m message ] [ -T lifetime ] [ -i idle ] [ -G grace ] [ -s fd ] \
+     [ -f perminute ] [ -L load ] [ -m message ] [ -T lifetime ] [ -i idle ] [ -G grace ] [ -s fd ] \
      [ -a balancers ] [ -w timeout ] host port program",
 );
 
@@ -36,6 +36,7 @@ fn serve(options: Options) -> Result<Exit, Fatal> {
     let identity = Identity::find(&options)?;
     let listeners = start::listen(&options)?;
     identity.assume()?;
+    let limit = start::limit(&options)?;
     if options.prints_port {
         print_port(&listeners);
     }
@@ -43,7 +44,7 @@ fn serve(options: Options) -> Result<Exit, Fatal> {
     fd::replace_by_null(0)
         .and_then(|()| fd::replace_by_null(1))
         .or_fatal("unable to open /dev/null")?;
-    Server::new(options, listeners, held)?.run()?;
+    Server::new(options, limit, listeners, held)?.run()?;
     Ok(Exit::OK)
 }
 

@@ -15,7 +15,16 @@ use crate::limits::{Excess, Limits};
 use crate::options::Common;
 
 /// The option letters, as getopt takes them.
-const LETTERS: &[u8] = b"46qQvhHrR1UXx:t:u:g:l:b:B:c:I:pPoOdDC:N:f:m:T:i:G:s:a:w:";
+const LETTERS: &[u8] = b"46qQvhHrR1UXx:t:u:g:l:b:B:c:I:pPoOdDC:N:f:L:m:T:i:G:s:a:w:";
+
+/// How many connections there may be at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// So many.
+    Given(u32),
+    /// As many as a file says, which may change.
+    File(PathBuf),
+}
 
 /// What the arguments ask for.
 #[derive(Debug)]
@@ -26,7 +35,7 @@ pub struct Options {
     /// `-1`: tells the port on standard output.
     pub prints_port: bool,
     /// `-c`: connections at a time, at least one.
-    pub limit: u32,
+    pub limit: Limit,
     /// `-b`: connections that wait in the kernel.
     pub backlog: i32,
     /// `-x`: compiled rules.
@@ -43,7 +52,7 @@ pub struct Options {
     pub is_paranoid: bool,
     /// `-o`: leaves IP options alone.
     pub keeps_ip_options: bool,
-    /// `-C`, `-N`, `-f`, `-T`, `-i`, `-m`, or what the environment says: limits where rules set none.
+    /// `-C`, `-N`, `-f`, `-L`, `-T`, `-i`, `-m`, or what the environment says: limits where rules set none.
     pub limits: Limits,
     /// `-N`: what is a network.
     pub networks: Networks,
@@ -88,7 +97,10 @@ impl Options {
                 self.user = std::env::var_os("UID").or(self.user.take());
                 self.group = std::env::var_os("GID").or(self.group.take());
             }
-            b'c' => self.limit = opt.number().filter(|&limit| limit > 0).ok_or(())?,
+            b'c' if opt.value.as_bytes().contains(&b'/') => {
+                self.limit = Limit::File(opt.value.into());
+            }
+            b'c' => self.limit = Limit::Given(opt.number().filter(|&limit| limit > 0).ok_or(())?),
             b'b' => self.backlog = opt.number().ok_or(())?,
             b'x' => self.rules = Some(opt.value.into()),
             b'B' => self.banner = opt.value.into_vec(),
@@ -129,6 +141,7 @@ impl Options {
                 parts.next().map_or(Ok(()), |_| Err(()))?;
             }
             b'f' => limits.per_minute = Some(opt.number().ok_or(())?),
+            b'L' => limits.load = Some(opt.number().ok_or(())?),
             b'm' => limits.set(b"DIEMSG", value).map_err(|_| ())?,
             b'T' => limits.set(b"MAXTIME", value).map_err(|_| ())?,
             b'i' => limits.set(b"MAXIDLE", value).map_err(|_| ())?,
@@ -177,7 +190,7 @@ impl Default for Options {
         Options {
             common: Common::default(),
             prints_port: false,
-            limit: 40,
+            limit: Limit::Given(40),
             backlog: 20,
             rules: None,
             may_lack_rules: false,
@@ -213,7 +226,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_original_s() {
         let options = parse(&["0", "smtp", "cat", "-v"]).unwrap();
-        assert_eq!((options.limit, options.backlog), (40, 20));
+        assert_eq!((options.limit, options.backlog), (Limit::Given(40), 20));
         assert_eq!(options.common.timeout, Duration::from_secs(26));
         assert!(options.common.asks_name && options.common.asks_ident && !options.is_paranoid);
         assert_eq!(options.common.verbosity, Verbosity::Errors);
@@ -225,7 +238,7 @@ mod tests {
     fn letters_cluster_and_the_last_counts() {
         let options = parse(&["-vHRl0", "-c5", "-c", "7", "-q", "-v", "0", "1", "x"]).unwrap();
         assert!(!options.common.asks_name && !options.common.asks_ident);
-        assert_eq!((options.limit, options.common.verbosity), (7, Verbosity::All));
+        assert_eq!((options.limit, options.common.verbosity), (Limit::Given(7), Verbosity::All));
         assert_eq!(options.common.local_host.unwrap(), b"0");
     }
 
@@ -236,12 +249,20 @@ mod tests {
         }
         assert!(parse(&["0", "1"]).is_err());
     }
+
+    #[test]
+    fn a_limit_with_a_slash_is_a_file() {
+        let options = parse(&["-c", "./limit", "0", "1", "x"]).unwrap();
+        assert_eq!(options.limit, Limit::File("./limit".into()));
+    }
+
     #[test]
     fn limits_are_numbers_and_more() {
-        let options = parse(&["-C5:421 enough\\r\\n", "-N", "15", "-f30", "0", "1", "x"]).unwrap();
+        let options =
+            parse(&["-C5:421 enough\\r\\n", "-N", "15", "-f30", "-L350", "0", "1", "x"]).unwrap();
         let limits = &options.limits;
         assert_eq!((limits.per_address, limits.per_network), (Some(5), Some(15)));
-        assert_eq!(limits.per_minute, Some(30));
+        assert_eq!((limits.per_minute, limits.load), (Some(30), Some(350)));
         assert_eq!(limits.messages.to(Some(Excess::Address(5))), b"421 enough\r\n");
         assert_eq!(options.networks, Networks::default());
         let options = parse(&["-N15/16/48", "-C", "0", "-mno", "-T60", "0", "1", "x"]).unwrap();
@@ -249,7 +270,20 @@ mod tests {
         assert_eq!(options.limits.per_address, Some(0));
         assert_eq!(options.limits.messages.to(None), b"no\r\n");
         assert_eq!(options.limits.lifetime, Some(Duration::from_mins(1)));
-        for wrong in ["-C", "-C:x", "-Cx", "-N1/33", "-N1/2/3/4", "-N", "-f", "-Tx", "-ix", "-Gx"] {
+        for wrong in [
+            "-C",
+            "-C:x",
+            "-Cx",
+            "-N1/33",
+            "-N1/2/3/4",
+            "-N",
+            "-f",
+            "-L",
+            "-Lx",
+            "-Tx",
+            "-ix",
+            "-Gx",
+        ] {
             assert!(parse(&[wrong, "0", "1", "x"]).is_err(), "{wrong}");
         }
     }

@@ -4,15 +4,18 @@ use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::{fs, io};
 
 use prog::{Fatal, OrFatal};
 use unix::errno::{self, Errno};
 use unix::socket::{self, ListenError};
 use unix::user::{self, User};
 use unix::{Gid, Uid, fd, process};
+use wire::decimal;
 
 use super::inherit;
-use super::options::Options;
+use super::options::{Limit, Options};
 use crate::limits::{self, Limits};
 use crate::{hosts, ports};
 
@@ -35,6 +38,25 @@ pub fn limits() -> Result<Limits, Fatal> {
         }
     }
     Ok(limits)
+}
+
+/// The number in a file that says how many connections there may be at a time; None if it has none,
+/// or 0. A number is digits, which blanks and newlines may follow.
+pub(super) fn limit_in(file: &Path) -> io::Result<Option<u32>> {
+    let text = fs::read(file)?;
+    let number = decimal::parse(text.trim_ascii_end());
+    Ok(number.and_then(|number| u32::try_from(number).ok()).filter(|&limit| limit > 0))
+}
+
+/// How many connections there may be at a time, at first.
+pub fn limit(options: &Options) -> Result<u32, Fatal> {
+    match &options.limit {
+        Limit::Given(limit) => Ok(*limit),
+        Limit::File(file) => {
+            let limit = limit_in(file).or_fatal(("unable to read ", file.as_os_str()))?;
+            limit.ok_or_else(|| Fatal::hard(("no limit in ", file.as_os_str())))
+        }
+    }
 }
 
 /// Listens at every address of the host, usually one; or takes the sockets that are there already.

@@ -1,5 +1,6 @@
 //! What the server waits for, and does about it.
 
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use prog::{Fatal, OrFatal};
@@ -7,9 +8,10 @@ use unix::poll::{self, Interest};
 use unix::signal::Signal;
 use unix::{clock, errno, socket};
 
-use super::Server;
+use super::options::Limit;
 use super::serve::Arrival;
 use super::watched::send;
+use super::{Server, start};
 use crate::connection::shown;
 
 /// After so many connections without a pause in between, signals and clocks are looked at.
@@ -117,10 +119,23 @@ impl Server {
         while let Some(signal) = self.posted.next().or_fatal("unable to read signals")? {
             match signal {
                 Signal::SIGTERM => self.stop(clock::monotonic()),
+                Signal::SIGHUP => self.read_limit(),
                 _ => self.tell_connections(clock::monotonic()),
             }
         }
         Ok(())
+    }
+
+    /// Reads anew how many connections there may be at a time; what is no number changes nothing.
+    fn read_limit(&mut self) {
+        let Limit::File(file) = self.options.limit.clone() else { return };
+        let path = file.as_os_str().as_bytes();
+        match start::limit_in(&file) {
+            Ok(Some(limit)) => self.slots.set_limit(limit),
+            Ok(None) => self.warn(&[b"no limit in ", path], ()),
+            Err(error) => self.warn(&[b"unable to read ", path], error),
+        }
+        self.tell_status();
     }
 
     /// Accepts nothing any more, and gives programs their time to end; none, if it was told before.

@@ -6,7 +6,7 @@ use unix::signal::Signal;
 use super::{PLAIN, Server, has_ipv6, is_root, served};
 
 /// What our usage line has more than that of the IPv6 edition.
-const MORE: &str = " [ -C perip ] [ -N pernet ] [ -f perminute ] [ -m message ] [ -T lifetime ] \
+const MORE: &str = " [ -C perip ] [ -N pernet ] [ -f perminute ] [ -L load ] [ -m message ] [ -T lifetime ] \
     [ -i idle ] [ -G grace ] [ -s fd ] [ -a balancers ] [ -w timeout ]";
 
 /// `tcpserver` with wrong arguments.
