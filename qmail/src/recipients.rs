@@ -4,12 +4,16 @@
 //! doing it. Where that would need rights that this process lacks, the answer is yes: mail that can be
 //! delivered is never refused for want of knowledge.
 
+mod lists;
+mod rules;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 
-use lookup::cdb::{Cdb, Kept};
+use lookup::cdb::Kept;
 use prog::Chain;
 use queue::home::Home;
 use unix::errno::{self, Errno};
@@ -24,119 +28,143 @@ use crate::send::route::Routes;
 use crate::send::settings::routes;
 use crate::users::{self, Owner, getpw};
 
+use lists::Lists;
+use rules::{Rules, Said};
+
 /// What qmail-lspawn makes of a program's output: more is no answer of qmail-getpw.
 const LONGEST_ANSWER: u64 = 4096;
+
+/// What is known of a recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Somebody has it.
+    Yes,
+    /// Nobody here can tell.
+    Perhaps,
+    /// Nobody has it.
+    No,
+}
+
+/// Where the recipients of a host are looked for.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// In the mailboxes of this host.
+    pub mailboxes: bool,
+    /// In this list instead of control/validrcptto; a relative name is one in the home.
+    pub list: Option<PathBuf>,
+}
 
 /// The recipients of a host. Nothing is read before the first question.
 #[derive(Debug)]
 pub struct Recipients<'a> {
     home: &'a Home,
-    /// Whether the mailboxes of this host are looked at.
-    looks: bool,
+    places: Places,
     loaded: Option<Loaded>,
 }
 
 #[derive(Debug)]
-enum Loaded {
-    /// Somebody has listed them.
-    Listed { text: DomainSet, cdb: Option<Cdb> },
-    /// Nobody has, and the mailboxes are not looked at.
-    Any,
-    /// Nobody has.
-    Mailboxes(Box<Mailboxes>),
+struct Loaded {
+    lists: Option<Lists>,
+    rules: Option<Rules>,
+    /// None if the mailboxes are not looked at.
+    mailboxes: Option<Box<Mailboxes>>,
 }
 
 impl<'a> Recipients<'a> {
-    /// The recipients of `home`; if `looks`, those without a list are looked up.
+    /// The recipients of `home`.
     #[must_use]
-    pub fn new(home: &'a Home, looks: bool) -> Recipients<'a> {
-        Recipients { home, looks, loaded: None }
+    pub fn new(home: &'a Home, places: Places) -> Recipients<'a> {
+        Recipients { home, places, loaded: None }
     }
 
-    /// True unless it is certain that nobody has the address `recipient`. An error is temporary.
-    pub fn has(&mut self, recipient: &[u8]) -> io::Result<bool> {
+    /// What is known of the address `recipient`. An error is temporary.
+    ///
+    /// Lists come first; where there are some, they are complete.
+    pub fn find(&mut self, recipient: &[u8]) -> io::Result<Known> {
         let loaded = match self.loaded.take() {
             Some(loaded) => loaded,
-            None => Loaded::read(self.home, self.looks)?,
+            None => Loaded::read(self.home, &self.places)?,
         };
-        match self.loaded.insert(loaded) {
-            Loaded::Any => Ok(true),
-            Loaded::Listed { text, cdb } => {
-                for key in keys(recipient) {
-                    let in_cdb = |cdb: &Cdb| Ok::<_, io::Error>(cdb.find(&key)?.is_some());
-                    if text.contains(&key) || cdb.as_ref().map_or(Ok(false), in_cdb)? {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
+        let Loaded { lists, rules, mailboxes } = self.loaded.insert(loaded);
+        if let Some(lists) = lists {
+            match lists.find(recipient)? {
+                Some(known) => return Ok(known),
+                None if rules.is_none() => return Ok(Known::No),
+                None => {}
             }
-            Loaded::Mailboxes(mailboxes) => mailboxes.has(self.home, recipient),
+        }
+        if let Some(rules) = rules {
+            match rules.ask(self.home, recipient)? {
+                Said::Yes => return Ok(Known::Yes),
+                Said::No => return Ok(Known::No),
+                Said::Pass => {}
+            }
+        }
+        match mailboxes {
+            Some(mailboxes) => mailboxes.find(self.home, recipient),
+            None => Ok(Known::Perhaps),
         }
     }
-}
-
-/// What a list may have for an address: itself; for each of its dashes what stands before it, the dash and
-/// `default`; its domain behind an `@`. In lower case.
-fn keys(recipient: &[u8]) -> Vec<Vec<u8>> {
-    let address = recipient.to_ascii_lowercase();
-    let at = memchr::memrchr(b'@', &address).unwrap_or(address.len());
-    let (local, domain) = address.split_at_checked(at).unwrap_or_default();
-    let mut keys = vec![address.clone()];
-    for dash in memchr::memrchr_iter(b'-', local) {
-        let head = local.get(..=dash).unwrap_or_default();
-        keys.push([head, b"default", domain].concat());
-    }
-    keys.push(domain.to_vec());
-    keys
 }
 
 impl Loaded {
-    fn read(home: &Home, looks: bool) -> io::Result<Loaded> {
+    fn read(home: &Home, places: &Places) -> io::Result<Loaded> {
         let control = Control::of(home);
-        let list = control.list("validrcptto")?;
-        let cdb = match Cdb::open(&home.join("control/validrcptto.cdb")) {
-            Ok(cdb) => Some(cdb),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
+        let lists = Lists::read(home, &control, places.list.as_ref())?;
+        let rules = control.list("recipients")?.map(Rules::new);
+        let is_listed = lists.is_some() && rules.is_none();
+        let mailboxes = if places.mailboxes && !is_listed {
+            Some(Mailboxes::of(home, &control)?.into())
+        } else {
+            None
         };
-        if list.is_some() || cdb.is_some() {
-            let text = list.map(|list| DomainSet::new(list.lines())).unwrap_or_default();
-            return Ok(Loaded::Listed { text, cdb });
-        }
-        if !looks {
-            return Ok(Loaded::Any);
-        }
-        let routes = routes(&control).map_err(|unreadable| {
-            io::Error::other(format!("control/{} cannot be read", unreadable.0))
-        })?;
-        let assigned = Kept::new(home.join("users/cdb"));
-        Ok(Loaded::Mailboxes(Box::new(Mailboxes { routes, assigned, accounts: None })))
+        Ok(Loaded { lists, rules, mailboxes })
     }
 }
 
 #[derive(Debug)]
 struct Mailboxes {
     routes: Routes,
+    /// The only domains whose mailboxes are looked for, if there is such a list.
+    only: Option<DomainSet>,
     assigned: Kept,
     accounts: Option<Accounts>,
 }
 
 impl Mailboxes {
-    fn has(&mut self, home: &Home, recipient: &[u8]) -> io::Result<bool> {
+    fn of(home: &Home, control: &Control) -> io::Result<Mailboxes> {
+        let routes = routes(control).map_err(|unreadable| {
+            io::Error::other(format!("control/{} cannot be read", unreadable.0))
+        })?;
+        let only = control.list("chkrcptdomains")?.map(|list| DomainSet::new(list.lines()));
+        let assigned = Kept::new(home.join("users/cdb"));
+        Ok(Mailboxes { routes, only, assigned, accounts: None })
+    }
+
+    fn find(&mut self, home: &Home, recipient: &[u8]) -> io::Result<Known> {
+        if let Some(only) = &self.only {
+            let at = memchr::memrchr(b'@', recipient);
+            let domain = at.and_then(|at| recipient.get(at + 1..)).unwrap_or_default();
+            if !only.matches(domain) {
+                return Ok(Known::Perhaps);
+            }
+        }
         let (channel, address) = self.routes.route(recipient);
         let at = memchr::memrchr(b'@', &address).unwrap_or(address.len());
         let local = address.get(..at).unwrap_or_default();
         if channel == Channel::Remote || local.is_empty() {
-            return Ok(true);
+            return Ok(Known::Perhaps);
         }
         match self.assigned.current() {
             Ok(cdb) => {
                 if let Some(record) = users::record(cdb, local)? {
-                    return Ok(Owner::parse(&record).is_none_or(|owner| takes(&owner)));
+                    return Ok(Owner::parse(&record).map_or(Known::Perhaps, |owner| takes(&owner)));
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Ok(Known::Perhaps);
+            }
             Err(error) => return Err(error),
         }
         let accounts = match self.accounts.take() {
@@ -144,12 +172,13 @@ impl Mailboxes {
             None => Accounts::read()?,
         };
         let owner = getpw::owner_of(home, self.accounts.insert(accounts), local);
-        if takes(&owner.map_err(|_| Errno::EAGAIN)?) {
-            return Ok(true);
+        let known = takes(&owner.map_err(|_| Errno::EAGAIN)?);
+        if known != Known::No {
+            return Ok(known);
         }
         // qmail-getpw is made to be replaced, and accounts are made at any time: it has the last word.
         let _ = self.accounts.take();
-        Ok(ask_getpw(home, local).is_none_or(|owner| takes(&owner)))
+        Ok(ask_getpw(home, local).map_or(Known::Perhaps, |owner| takes(&owner)))
     }
 }
 
@@ -168,23 +197,25 @@ fn ask_getpw(home: &Home, local: &[u8]) -> Option<Owner> {
     read.ok().filter(|_| status.is_success()).and_then(|_| Owner::parse(&output))
 }
 
-/// True unless qmail-local would certainly say that there is no such mailbox.
-fn takes(owner: &Owner) -> bool {
+/// No if qmail-local would certainly say that there is no such mailbox.
+fn takes(owner: &Owner) -> Known {
     if owner.dash.is_empty() {
-        return true;
+        return Known::Yes;
     }
-    let is_there = |candidate: dotqmail::Candidate<'_>| match fs::metadata(
-        owner.home.join(OsStr::from_bytes(&candidate.name)),
-    ) {
-        Ok(file) => file.is_file(),
-        Err(error) => {
-            error.kind() == io::ErrorKind::PermissionDenied
-                || errno::is_temporary(errno::of(&error))
+    for candidate in dotqmail::candidates(&owner.dash, &owner.ext) {
+        match fs::metadata(owner.home.join(OsStr::from_bytes(&candidate.name))) {
+            Ok(file) if file.is_file() => return Known::Yes,
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied
+                    || errno::is_temporary(errno::of(&error)) =>
+            {
+                return Known::Perhaps;
+            }
+            Ok(_) | Err(_) => {}
         }
-    };
+    }
     // A home that is missing may come back.
-    dotqmail::candidates(&owner.dash, &owner.ext).any(is_there)
-        || fs::metadata(&owner.home).is_err()
+    if fs::metadata(&owner.home).is_err() { Known::Perhaps } else { Known::No }
 }
 
 #[cfg(test)]

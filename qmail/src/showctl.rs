@@ -29,12 +29,17 @@ const LOCAL_ONLY: &str =
     "SMTP clients may send messages to what locals and virtualdomains make local.";
 
 /// Every control file but the database, in the order of the original's report.
-const FILES: [(&str, Kind); 34] = [
+const FILES: [(&str, Kind); 38] = [
     ("badmailfrom", Lines("Any MAIL FROM is allowed.", "", " not accepted in MAIL FROM.")),
     ("bouncefrom", Word(Is("MAILER-DAEMON"), "Bounce user name is ")),
     ("bouncehost", Word(Me, "Bounce host name is ")),
     ("bouncemaxbytes", Number(50_000, "Bounces have at most so much of a message: ", " bytes")),
+    ("brtlimit", Number(0, "Invalid recipients that a client may name, 0 for any number: ", "")),
     ("checkrecipient", Number(1, "Mailboxes are looked for at RCPT, unless this is 0: ", "")),
+    (
+        "chkrcptdomains",
+        Lines("Mailboxes are looked for in any domain.", "Mailboxes are looked for in ", "."),
+    ),
     ("concurrencylocal", Number(10, "Local concurrency is ", "")),
     ("concurrencyremote", Number(20, "Remote concurrency is ", "")),
     ("databytes", Number(0, "SMTP DATA limit is ", " bytes")),
@@ -66,6 +71,8 @@ const FILES: [(&str, Kind); 34] = [
     ("queuelifetime", Number(604_800, "Message lifetime in the queue is ", " seconds")),
     ("rcpthosts", Lines(LOCAL_ONLY, "SMTP clients may send messages to recipients at ", ".")),
     ("morercpthosts", Lines("No effect.", "SMTP clients may send messages to recipients at ", ".")),
+    ("rcptchecks", Lines("No program is asked about recipients.", "Asked at RCPT: ", "")),
+    ("recipients", Lines("No recipient rules.", "Recipient rule: ", "")),
     ("remotetogether", Number(100, "Recipients that share a connection: ", "")),
     ("smtpgreeting", Word(Me, "SMTP greeting: 220 ")),
     ("smtproutes", Lines("No artificial SMTP routes.", "SMTP route: ", "")),
@@ -89,8 +96,9 @@ const DATABASE: &str = "morercpthosts.cdb";
 /// True if a program, or a run script, has a use for the control file `name`.
 #[must_use]
 pub fn is_known(name: &[u8]) -> bool {
-    name == b"defaultdelivery"
-        || name == DATABASE.as_bytes()
+    [DATABASE, "defaultdelivery", "morevalidrcptto.cdb", "validrcptto.cdb"]
+        .iter()
+        .any(|known| known.as_bytes() == name)
         || FILES.iter().any(|(known, _)| known.as_bytes() == name)
 }
 

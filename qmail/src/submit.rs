@@ -332,7 +332,7 @@ impl Write for Submission {
 }
 
 /// `program` with a slash in it, so that `$PATH` is not searched. An empty one stays: it cannot be run.
-fn here(program: &OsString) -> OsString {
+pub(crate) fn here(program: &OsString) -> OsString {
     let name = program.as_bytes();
     if name.is_empty() || name.contains(&b'/') {
         program.clone()

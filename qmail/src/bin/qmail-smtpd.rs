@@ -1,7 +1,9 @@
 //! qmail-smtpd — receive mail via SMTP.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use qmail::ipme;
 use qmail::rcptcheck;
 use qmail::rcpthosts::RcptHosts;
 use qmail::received::Peer;
-use qmail::recipients::Recipients;
+use qmail::recipients::{Known, Places, Recipients};
 use qmail::smtp::connection::Connection;
 use qmail::smtp::data::{BareCr, Progress};
 use qmail::smtp::intake::Intake;
@@ -128,9 +130,19 @@ impl<'a> Server<'a> {
         }
         let badmailfrom = DomainSet::new(badmailfrom.lines());
         let looks = number("CHECKRECIPIENT", control, "checkrecipient")?.is_none_or(|yes| yes != 0);
-        let recipients = Recipients::new(home, looks);
-        let check = env::get("RCPTCHECK").filter(|program| !program.is_empty());
-        let site = Site { log, badmailfrom, rcpthosts, recipients, check, addresses: None };
+        let list = env::get("VALIDRCPTTO").map(|name| OsString::from_vec(name).into());
+        let recipients = Recipients::new(home, Places { mailboxes: looks, list });
+        let (checks, most_unknown) = (None, None);
+        let site = Site {
+            home,
+            log,
+            badmailfrom,
+            rcpthosts,
+            recipients,
+            checks,
+            most_unknown,
+            addresses: None,
+        };
         let keep = env::get("ALLOW_BARECR").is_some();
         let bare_cr = if keep { BareCr::Keep } else { BareCr::Refuse };
         Ok(Server { home, peer, log, session: Session::new(settings), site, bare_cr, queue: None })
@@ -235,14 +247,27 @@ fn number(variable: &str, control: &Control, file: &str) -> io::Result<Option<u6
     }
 }
 
+/// The programs that are asked about recipients: the one that the rules for this client name, and those
+/// that are asked for every client.
+fn checks(control: &Control) -> io::Result<Vec<Vec<u8>>> {
+    let mut checks: Vec<_> =
+        env::get("RCPTCHECK").into_iter().filter(|program| !program.is_empty()).collect();
+    let list = control.list("rcptchecks")?.unwrap_or_default();
+    checks.extend(list.lines().map(<[u8]>::to_vec));
+    Ok(checks)
+}
+
 /// What this host's files say of addresses.
 struct Site<'a> {
+    home: &'a Home,
     log: &'a Log,
     badmailfrom: DomainSet,
     rcpthosts: RcptHosts,
     recipients: Recipients<'a>,
-    /// Asked about recipients.
-    check: Option<Vec<u8>>,
+    /// Programs that are asked about recipients; read when there is one.
+    checks: Option<Vec<Vec<u8>>>,
+    /// Recipients that nobody has and that a client may name, 0 for any number; read when there is one.
+    most_unknown: Option<u64>,
     /// Looked up when there is an address literal.
     addresses: Option<Vec<IpAddr>>,
 }
@@ -274,14 +299,42 @@ impl Policy for Site<'_> {
     }
 
     fn judges(&mut self, asked: &Asked<'_>) -> Judgement {
-        match self.recipients.has(asked.recipient) {
-            Ok(false) => return Judgement::Unknown,
-            Ok(true) => {}
-            Err(error) => {
-                complain(self.log.line(b"unable to look a recipient up"), Some(&error));
-                return Judgement::Unclear;
+        let mut known = rcptcheck::Known { is_found: false, is_ours: true };
+        if asked.relays {
+            let is_wanted = env::get("RCPTCHECKRELAYCLIENT")
+                .is_some_and(|value| decimal::scan(&value).is_some_and(|(number, _)| number != 0));
+            if !is_wanted {
+                return Judgement::Welcome;
+            }
+            // Whether it can be told or not, the client may send to it.
+            known.is_ours = self.rcpthosts.accepts(asked.recipient).unwrap_or(false);
+        } else {
+            match self.recipients.find(asked.recipient) {
+                Ok(Known::No) => return Judgement::Unknown,
+                Ok(found) => known.is_found = found == Known::Yes,
+                Err(error) => {
+                    complain(self.log.line(b"unable to look a recipient up"), Some(&error));
+                    return Judgement::Unclear;
+                }
             }
         }
-        self.check.as_ref().map_or(Judgement::Welcome, |program| rcptcheck::ask(program, asked))
+        let checks = match self.checks.take().map_or_else(|| checks(&Control::of(self.home)), Ok) {
+            Ok(checks) => self.checks.insert(checks),
+            Err(error) => {
+                complain(self.log.line(b"unable to read control/rcptchecks"), Some(&error));
+                return Judgement::Unclear;
+            }
+        };
+        let mut answers =
+            checks.iter().map(|program| rcptcheck::ask(self.home, program, asked, known));
+        answers.find(|said| *said != Judgement::Welcome).unwrap_or(Judgement::Welcome)
+    }
+
+    fn is_fed_up(&mut self, unknown: u64) -> bool {
+        let most = self.most_unknown.get_or_insert_with(|| {
+            let most = number("BRTLIMIT", &Control::of(self.home), "brtlimit");
+            most.ok().flatten().unwrap_or(0)
+        });
+        *most != 0 && unknown >= *most
     }
 }

@@ -26,11 +26,7 @@ impl Host {
     /// A qmail-getpw that always gives this answer, in the shell's words.
     fn getpw(&self, user: &str, home: &str, dash: &str, ext: &str) {
         let print = format!("printf '%s\\0' {user} 1 1 \"{home}\" \"{dash}\" \"{ext}\"");
-        // Written by a child: see submit's tests.
-        let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > bin/qmail-getpw; chmod +x bin/qmail-getpw";
-        let mut chain = Chain::new(["/bin/sh", "-c", write, "sh", &print]);
-        chain.directory(self.dir.path());
-        assert!(chain.spawn().unwrap().wait().unwrap().is_success());
+        self.script("bin/qmail-getpw", &print);
     }
 
     /// users/cdb, in which `joe` and `joe-…` live in `box`.
@@ -43,8 +39,31 @@ impl Host {
         writer.finish().unwrap().commit(&self.dir.path().join("users/cdb")).unwrap();
     }
 
+    fn find(&self, recipient: &str) -> io::Result<Known> {
+        let places = Places { mailboxes: true, list: None };
+        Recipients::new(&self.home, places).find(recipient.as_bytes())
+    }
+
+    /// True unless it is certain that nobody has it.
     fn has(&self, recipient: &str) -> bool {
-        Recipients::new(&self.home, true).has(recipient.as_bytes()).unwrap()
+        self.find(recipient).unwrap() != Known::No
+    }
+
+    /// A database with these keys.
+    fn database(&self, name: &str, keys: &[&str]) {
+        let mut writer = lookup::cdb::Writer::create(&self.dir.path().join("aside")).unwrap();
+        for key in keys {
+            writer.add(key.as_bytes(), b"").unwrap();
+        }
+        writer.finish().unwrap().commit(&self.dir.path().join(name)).unwrap();
+    }
+
+    /// A program, written by a child: see submit's tests.
+    fn script(&self, name: &str, text: &str) {
+        let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > $2; chmod +x $2";
+        let mut chain = Chain::new(["/bin/sh", "-c", write, "sh", text, name]);
+        chain.directory(self.dir.path());
+        assert!(chain.spawn().unwrap().wait().unwrap().is_success());
     }
 }
 
@@ -89,7 +108,7 @@ fn a_home_that_is_missing_is_no_reason_to_refuse() {
 fn a_database_that_is_torn_is_a_temporary_failure() {
     let host = Host::new();
     host.write("users/cdb", "torn");
-    assert!(Recipients::new(&host.home, true).has(b"x@here.test").is_err());
+    assert!(host.find("x@here.test").is_err());
 }
 
 #[test]
@@ -113,14 +132,84 @@ fn a_list_decides_where_there_is_one() {
     for unknown in ["root@here.test", "list@here.test", "joe@far.test", "joe"] {
         assert!(!host.has(unknown), "{unknown}");
     }
-    let mut writer = lookup::cdb::Writer::create(&host.dir.path().join("aside")).unwrap();
-    writer.add(b"ann@here.test", b"").unwrap();
-    writer.finish().unwrap().commit(&host.dir.path().join("control/validrcptto.cdb")).unwrap();
+    host.database("control/validrcptto.cdb", &["ann@here.test"]);
+    host.database("control/morevalidrcptto.cdb", &["bob@here.test", "@more.test"]);
+    assert!(host.has("Bob@here.test") && host.has("x@more.test"));
     assert!(host.has("Ann@Here.Test") && host.has("joe@here.test"));
 }
 
 #[test]
 fn nothing_is_looked_at_where_that_is_off() {
     let host = Host::new();
-    assert!(Recipients::new(&host.home, false).has(b"nobody-here@here.test").unwrap());
+    let nowhere = Places { mailboxes: false, list: None };
+    let found = Recipients::new(&host.home, nowhere).find(b"nobody-here@here.test");
+    assert_eq!(found.unwrap(), Known::Perhaps);
+}
+
+#[test]
+fn a_line_of_a_list_may_say_no() {
+    let host = Host::new();
+    let lines = "@here.test\n-joe@here.test\n-ann@here.test\nann@here.test\n-@there.test\n";
+    host.write("control/validrcptto", lines);
+    assert!(host.has("x@here.test") && !host.has("joe@here.test") && host.has("ann@here.test"));
+    assert!(!host.has("x@there.test"));
+}
+
+#[test]
+fn another_list_may_be_named() {
+    let host = Host::new();
+    host.write("control/validrcptto", "joe@here.test\n");
+    host.write("control/others", "ann@here.test\n");
+    let list = Some("control/others".into());
+    let mut recipients = Recipients::new(&host.home, Places { mailboxes: true, list });
+    assert_eq!(recipients.find(b"ann@here.test").unwrap(), Known::Yes);
+    assert_eq!(recipients.find(b"joe@here.test").unwrap(), Known::No);
+}
+
+#[test]
+fn what_has_been_found_is_told_from_what_nobody_knows() {
+    let host = Host::new();
+    host.write("alias/.qmail-root", "");
+    assert_eq!(host.find("root@here.test").unwrap(), Known::Yes);
+    assert_eq!(host.find("x@far.test").unwrap(), Known::Perhaps);
+    assert_eq!(host.find("nobody-here@here.test").unwrap(), Known::No);
+}
+
+#[test]
+fn mailboxes_are_looked_for_in_some_domains_only() {
+    let host = Host::new();
+    host.write("control/chkrcptdomains", "virtual.test\n");
+    assert_eq!(host.find("y@virtual.test").unwrap(), Known::No);
+    assert_eq!(host.find("nobody-here@here.test").unwrap(), Known::Perhaps);
+}
+
+#[test]
+fn for_each_domain_another_may_be_asked() {
+    let host = Host::new();
+    host.write("alias/.qmail-root", "");
+    host.database("users/recipients.cdb", &[":ann@here.test", ":list-@here.test"]);
+    host.script("bin/check", "read -r address <&3; test \"$address $1\" = 'joe@asked.test word'");
+    let rules = "!all.test\nhere.test:users/recipients.cdb\n@asked.test|bin/check word\n";
+    host.write("control/recipients", rules);
+    for known in ["x@all.test", "Ann@here.test", "list-x-y@sub.here.test", "Joe@asked.test"] {
+        let expected = if known.contains("sub") { Known::No } else { Known::Yes };
+        assert_eq!(host.find(known).unwrap(), expected, "{known}");
+    }
+    assert_eq!(host.find("list-x-y@here.test").unwrap(), Known::Yes);
+    for unknown in ["root@here.test", "ann@asked.test", "joe@sub.asked.test", "x@far.test"] {
+        assert_eq!(host.find(unknown).unwrap(), Known::No, "{unknown}");
+    }
+    host.write("control/recipients", &format!("{rules}!*\n"));
+    assert_eq!(host.find("root@here.test").unwrap(), Known::Yes);
+    assert_eq!(host.find("nobody-here@here.test").unwrap(), Known::No);
+}
+
+#[test]
+fn who_cannot_be_asked_is_a_temporary_failure() {
+    let host = Host::new();
+    for line in ["users/missing.cdb", "*|bin/missing", "*|bin/later"] {
+        host.script("bin/later", "exit 111");
+        host.write("control/recipients", line);
+        assert!(host.find("x@here.test").is_err(), "{line}");
+    }
 }

@@ -1,5 +1,7 @@
 //! The server's half of a session, as a machine: commands in, replies out.
 
+pub mod replies;
+
 use std::net::IpAddr;
 
 use wire::decimal;
@@ -35,8 +37,11 @@ pub trait Policy {
     /// True if a client that may not relay may send to `recipient`.
     fn accepts_recipient(&mut self, recipient: &[u8]) -> Result<bool, Trouble>;
 
-    /// What is known of a recipient that such a client may send to.
+    /// What is known of a recipient that the client may send to.
     fn judges(&mut self, message: &Asked<'_>) -> Judgement;
+
+    /// True if a client that has named so many recipients whom nobody has may name no more.
+    fn is_fed_up(&mut self, unknown: u64) -> bool;
 }
 
 /// A recipient that is asked about, and where it comes from.
@@ -48,10 +53,12 @@ pub struct Asked<'a> {
     pub sender: &'a [u8],
     /// The name that the client gave itself.
     pub helo: Option<&'a [u8]>,
+    /// The client may relay.
+    pub relays: bool,
 }
 
 /// What is known of a recipient.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement {
     /// There is a mailbox, or nobody knows better.
     Welcome,
@@ -59,8 +66,10 @@ pub enum Judgement {
     Unknown,
     /// That cannot be told for now.
     Unclear,
+    /// It is not taken, with this reply.
+    Refused(Vec<u8>),
     /// The session ends with this reply.
-    End(&'static str),
+    End(Vec<u8>),
 }
 
 /// Why a server cannot go on.
@@ -84,36 +93,6 @@ impl Trouble {
             Trouble::Memory => "421 out of memory (#4.3.0)\r\n",
         }
     }
-}
-
-/// The replies that come from more than one place, or from outside.
-pub mod replies {
-    /// The client has sent what belongs behind the reply to DATA before it.
-    pub const AHEAD: &str = "554 SMTP protocol violation: wait for 354 after DATA (#5.5.0)\r\n";
-    /// A CR without LF.
-    pub const BARE_CR: &str = "451 bare CR in message data, RFC 5321 section 2.3.8 (#4.6.0)\r\n";
-    /// A LF without CR.
-    pub const BARE_LF: &str = "451 See https://cr.yp.to/docs/smtplf.html.\r\n";
-    /// The message may come.
-    pub const GO_AHEAD: &str = "354 go ahead\r\n";
-    /// There is no process for the queue program.
-    pub const NO_QUEUE: &str = "451 qqt failure (#4.3.0)\r\n";
-    /// Nothing came for too long.
-    pub const TIMEOUT: &str = "451 timeout (#4.4.2)\r\n";
-
-    /// The program that is asked about recipients cannot tell.
-    pub const UNVERIFIED: &str = "421 unable to verify recipient (#4.3.0)\r\n";
-    /// It says that the client has sent enough.
-    pub const ENOUGH: &str = "421 you have exceeded your messaging limits (#4.3.0)\r\n";
-    /// It cannot be run.
-    pub const NO_CHECK: &str = "421 unable to execute recipient check (#4.3.0)\r\n";
-
-    pub(super) const UNKNOWN: &str = "550 sorry, no mailbox here by that name (#5.1.1)\r\n";
-    pub(super) const UNCLEAR: &str = "451 unable to verify recipient (#4.3.0)\r\n";
-    pub(super) const TOO_BIG: &str =
-        "552 sorry, that message size exceeds my databytes limit (#5.3.4)\r\n";
-    pub(super) const SYNTAX: &str = "555 syntax error (#5.5.4)\r\n";
-    pub(super) const WANT_MAIL: &str = "503 MAIL first (#5.5.1)\r\n";
 }
 
 /// Whom a message is from and to.
@@ -162,6 +141,8 @@ pub struct Session {
     settings: Settings,
     helo: Option<Vec<u8>>,
     mail: Option<Mail>,
+    /// Recipients that nobody has and that were named.
+    unknown: u64,
 }
 
 #[derive(Debug, Default)]
@@ -174,7 +155,7 @@ impl Session {
     /// A session with a client that has just come.
     #[must_use]
     pub fn new(settings: Settings) -> Session {
-        Session { settings, helo: None, mail: None }
+        Session { settings, helo: None, mail: None, unknown: 0 }
     }
 
     /// The name that the client gave itself.
@@ -274,6 +255,10 @@ impl Session {
         let Some(Mail { envelope, is_refused }) = &mut self.mail else {
             return say(out, replies::WANT_MAIL);
         };
+        if self.unknown > 0 && policy.is_fed_up(self.unknown) {
+            out.extend_from_slice(replies::FED_UP.as_bytes());
+            return Step::Abort;
+        }
         if *is_refused {
             return say(
                 out,
@@ -283,32 +268,36 @@ impl Session {
         if self.settings.recipients != 0 && envelope.count >= self.settings.recipients {
             return say(out, "452 max rcpt limit exceeded (#5.7.1)\r\n");
         }
-        let accepted = match &self.settings.relay {
-            Some(tail) => envelope.add(&recipient, tail).map(|()| true),
-            None => match policy.accepts_recipient(&recipient) {
-                Ok(true) => {
-                    let (sender, helo) = (&*envelope.sender, self.helo.as_deref());
-                    match policy.judges(&Asked { recipient: &recipient, sender, helo }) {
-                        Judgement::Welcome => {}
-                        Judgement::Unknown => return say(out, replies::UNKNOWN),
-                        Judgement::Unclear => return say(out, replies::UNCLEAR),
-                        Judgement::End(reply) => {
-                            out.extend_from_slice(reply.as_bytes());
-                            return Step::Abort;
-                        }
-                    }
-                    envelope.add(&recipient, b"").map(|()| true)
-                }
-                other => other,
-            },
-        };
-        match accepted {
+        let relay = self.settings.relay.as_deref();
+        if relay.is_none() {
+            match policy.accepts_recipient(&recipient) {
+                Ok(true) => {}
+                Ok(false) => return say(out, replies::FOREIGN),
+                Err(trouble) => return fail(out, trouble),
+            }
+        }
+        let (sender, helo) = (&*envelope.sender, self.helo.as_deref());
+        let asked = Asked { recipient: &recipient, sender, helo, relays: relay.is_some() };
+        match policy.judges(&asked) {
+            Judgement::Welcome => {}
+            Judgement::Unknown => {
+                self.unknown += 1;
+                return say(out, replies::UNKNOWN);
+            }
+            Judgement::Unclear => return say(out, replies::UNCLEAR),
+            Judgement::Refused(reply) => {
+                self.unknown += 1;
+                out.extend(reply);
+                return Step::Next;
+            }
+            Judgement::End(reply) => {
+                out.extend(reply);
+                return Step::Abort;
+            }
+        }
+        match envelope.add(&recipient, relay.unwrap_or_default()) {
+            Ok(()) => say(out, "250 ok\r\n"),
             Err(trouble) => fail(out, trouble),
-            Ok(true) => say(out, "250 ok\r\n"),
-            Ok(false) => say(
-                out,
-                "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)\r\n",
-            ),
         }
     }
 

@@ -3,11 +3,15 @@
 use harness::{Case, Side, recorded};
 
 /// What the original does not know of.
-const MORE: [&str; 6] = [
+const MORE: [&str; 10] = [
     "\\nmaxrecipients: (Default.) SMTP recipient limit is 10000 a message.\\n",
     "\\ncheckrecipient: (Default.) Mailboxes are looked for at RCPT, unless this is 0: 1.\\n",
     "\\nvalidrcptto: (Default.) Recipients are not listed.\\n",
     "\\nbouncemaxbytes: (Default.) Bounces have at most so much of a message: 50000 bytes.\\n",
+    "\\nbrtlimit: (Default.) Invalid recipients that a client may name, 0 for any number: 0.\\n",
+    "\\nchkrcptdomains: (Default.) Mailboxes are looked for in any domain.\\n",
+    "\\nrcptchecks: (Default.) No program is asked about recipients.\\n",
+    "\\nrecipients: (Default.) No recipient rules.\\n",
     "\\nextraqueue: (Default.) Messages have no more recipients.\\n",
     "\\nremotetogether: (Default.) Recipients that share a connection: 100.\\n",
 ];
@@ -157,6 +161,12 @@ fn our_own_files_are_known() {
         ("maxrecipients", "7\n"),
         ("extraqueue", "log\n"),
         ("bouncemaxbytes", "9\n"),
+        ("brtlimit", "3\n"),
+        ("chkrcptdomains", "here.test\n"),
+        ("morevalidrcptto.cdb", ""),
+        ("rcptchecks", "bin/check\n"),
+        ("recipients", "*|bin/check\n"),
+        ("validrcptto.cdb", ""),
         ("checkrecipient", "0\n"),
         ("validrcptto", "joe@here.test\n"),
         ("remotetogether", "1\n"),

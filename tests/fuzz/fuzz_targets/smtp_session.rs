@@ -26,9 +26,14 @@ impl Policy for Site {
         match asked.recipient.first() {
             Some(b'0') => Judgement::Unknown,
             Some(b'1') => Judgement::Unclear,
-            Some(b'2') => Judgement::End("421 enough\r\n"),
+            Some(b'2') => Judgement::End("421 enough\r\n".into()),
+            Some(b'3') => Judgement::Refused("450 later\r\n".into()),
             _ => Judgement::Welcome,
         }
+    }
+
+    fn is_fed_up(&mut self, unknown: u64) -> bool {
+        unknown >= 5
     }
 }
 

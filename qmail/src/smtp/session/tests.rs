@@ -25,11 +25,17 @@ impl Policy for Fake {
 
     fn judges(&mut self, asked: &Asked<'_>) -> Judgement {
         match asked.recipient {
-            b"unknown@here.test" => Judgement::Unknown,
+            b"unknown@here.test" if !asked.relays => Judgement::Unknown,
             b"unclear@here.test" => Judgement::Unclear,
-            b"end@here.test" => Judgement::End(replies::ENOUGH),
+            b"end@here.test" => Judgement::End(replies::ENOUGH.into()),
+            b"refused@here.test" => Judgement::Refused(b"450 not today\r\n".into()),
+            b"relayed@far.test" if asked.relays => Judgement::Unknown,
             _ => Judgement::Welcome,
         }
+    }
+
+    fn is_fed_up(&mut self, unknown: u64) -> bool {
+        unknown >= 3
     }
 }
 
@@ -70,6 +76,7 @@ fn a_recipient_that_nobody_has_is_refused_at_once() {
     for (recipient, reply) in [
         ("unknown", "550 sorry, no mailbox here by that name (#5.1.1)"),
         ("unclear", "451 unable to verify recipient (#4.3.0)"),
+        ("refused", "450 not today"),
     ] {
         let rcpt = format!("RCPT TO:<{recipient}@here.test>");
         assert_eq!(talk(settings(), &[MAIL, &rcpt]).1, Step::Next);
@@ -79,7 +86,19 @@ fn a_recipient_that_nobody_has_is_refused_at_once() {
     let (_, step, reply) = talk(settings(), &[MAIL, "RCPT TO:<end@here.test>"]);
     assert_eq!((step, &*reply), (Step::Abort, replies::ENOUGH.trim_end()));
     let relay = Settings { relay: Some(Vec::new()), ..settings() };
-    assert_eq!(talk(relay, &[MAIL, "RCPT TO:<unknown@here.test>"]).2, "250 ok");
+    assert_eq!(talk(relay.clone(), &[MAIL, "RCPT TO:<unknown@here.test>"]).2, "250 ok");
+    let nobody = "550 sorry, no mailbox here by that name (#5.1.1)";
+    assert_eq!(talk(relay, &[MAIL, "RCPT TO:<relayed@far.test>"]).2, nobody);
+}
+
+#[test]
+fn a_client_may_not_guess_for_ever() {
+    let guesses = ["RCPT TO:<unknown@here.test>"; 3];
+    let lines = [&[MAIL][..], &guesses].concat();
+    assert_eq!(talk(settings(), &lines).1, Step::Next);
+    let more = [&lines[..], &["RSET", MAIL, "RCPT TO:<x@here.test>"]].concat();
+    let (_, step, reply) = talk(settings(), &more);
+    assert_eq!((step, &*reply), (Step::Abort, replies::FED_UP.trim_end()));
 }
 
 #[test]

@@ -85,3 +85,85 @@ fn accounts_that_cannot_be_read_are_a_temporary_failure() {
     let ours = said([later, later, later, later, later, FOREIGN]);
     let _ = case.differing_stdout(&ours, &said([OK, OK, OK, OK, OK, FOREIGN]));
 }
+
+/// A program that writes down who is asked about, and refuses some.
+const CHECK: &str = r#"#!/bin/sh
+echo "$RECIPIENT ${RCPTFOUND-0} ${RCPTHOSTS-0}" >> asked
+case $RECIPIENT in
+  root@*) echo "552 mailbox full (#5.2.2)" >&4; exit 100 ;;
+  list-*) echo "250 yes" >&4; exit 100 ;;
+  *@there.test) exit 100 ;;
+esac
+"#;
+
+/// What ours says, and what the program in the home was asked. The original asks nobody.
+fn checked(controls: &[(&str, &str)], env: &[(&str, &str)]) -> (Run, String) {
+    let side = Side::ours();
+    side.host_file("check", CHECK);
+    side.host_file("knows", "#!/bin/sh\nread -r it <&3; test \"$it\" = root@here.test\n");
+    for program in ["check", "knows"] {
+        let path = side.home().join(program).display().to_string();
+        assert_eq!(side.run(["chmod", "+x", &path]).exit, 0);
+    }
+    let run = converse(&side, controls, env);
+    let asked = std::fs::read_to_string(side.home().join("asked")).unwrap_or_default();
+    (run, asked)
+}
+
+fn hears(run: &Run) -> String {
+    String::from_utf8_lossy(&run.stdout).into_owned()
+}
+
+const FULL: &str = "552 mailbox full (#5.2.2)";
+const ODD: &str = "451 temporary problem (#4.4.2)";
+
+#[test]
+fn a_program_may_word_the_refusal_and_is_told_what_is_known() {
+    let (run, asked) = checked(&[], &[("RCPTCHECK", "check")]);
+    assert_eq!(asked, "root@here.test 1 1\nRoot@here.test 1 1\nlist-owner@here.test 1 1\n");
+    assert_eq!(hears(&run), said([FULL, OK, NOBODY, ODD, NOBODY, FOREIGN]));
+}
+
+#[test]
+fn a_program_is_asked_about_what_is_relayed_where_that_is_wanted() {
+    let relay = [("RCPTCHECK", "check"), ("RELAYCLIENT", "")];
+    for value in ["", "0"] {
+        let (_, asked) = checked(&[], &[&relay[..], &[("RCPTCHECKRELAYCLIENT", value)]].concat());
+        assert_eq!(asked, "");
+    }
+    let (run, asked) = checked(&[], &[&relay[..], &[("RCPTCHECKRELAYCLIENT", "1")]].concat());
+    assert!(asked.starts_with("root@here.test 0 1\n"), "{asked}");
+    assert!(asked.ends_with("\nx@there.test 0 0\n"), "{asked}");
+    assert_eq!(hears(&run), said([FULL, OK, OK, ODD, OK, NOBODY]));
+}
+
+#[test]
+fn programs_may_be_listed_for_all_clients() {
+    let (run, _) = checked(&[("rcptchecks", "# none\ncheck\n")], &[]);
+    assert_eq!(hears(&run), said([FULL, OK, NOBODY, ODD, NOBODY, FOREIGN]));
+}
+
+#[test]
+fn a_client_that_guesses_too_often_is_sent_away() {
+    let list = ("validrcptto", "x@here.test\n");
+    let rcpt = ["a", "b", "x"].map(|name| format!("RCPT TO:<{name}@here.test>\r\n"));
+    let turns = [&["MAIL FROM:<a@b>\r\n"][..], &rcpt.each_ref().map(String::as_str)].concat();
+    let goodbye = "421 too many invalid addresses, goodbye (#4.3.0)";
+    for (controls, env) in [
+        (&[list, ("brtlimit", "2\n")][..], &[][..]),
+        (&[list, ("brtlimit", "0\n")], &[("BRTLIMIT", "2")]),
+    ] {
+        let run = talk(&Side::ours(), &Setup { controls, env }, &turns);
+        let replies = ["220 mail.test ESMTP", OK, NOBODY, NOBODY, goodbye, ""].join("\r\n");
+        assert_eq!((hears(&run), run.exit), (replies, 1));
+    }
+}
+
+#[test]
+fn each_domain_may_have_somebody_who_knows_its_recipients() {
+    let rules = ("recipients", "@here.test|./knows\n@there.test:users/there.cdb\n");
+    let (run, _) = checked(&[rules, ("rcpthosts", "here.test\nthere.test\n")], &[]);
+    // There is no such database.
+    let later = "451 unable to verify recipient (#4.3.0)";
+    assert_eq!(hears(&run), said([OK, OK, NOBODY, NOBODY, NOBODY, later]));
+}
