@@ -5,7 +5,7 @@ mod servers;
 
 use std::time::Instant;
 
-use harness::{Answer, Case, Command, Dns, Record, Run, Side, case, until};
+use harness::{Answer, Case, Command, Dns, Record, Run, Side, Together, case, until};
 
 fn text(text: &str) -> Answer {
     Answer::Records(vec![Record::Text(text.as_bytes().to_vec())])
@@ -94,8 +94,11 @@ fn the_variable_decides_without_a_list() {
 
 #[test]
 fn without_a_list_everybody_is_served() {
+    let dns = Dns::start(|_, _| text("go away"));
     let side = Side::ours();
-    assert_eq!(command(&side, &[]).run().stdout, b"served 192.0.2.1\n");
+    let run = command(&side, &[]).env("DNSCACHEIP", dns.place()).run();
+    assert_eq!(run.stdout, b"served 192.0.2.1\n");
+    assert_eq!(dns.asked(), []);
 }
 
 #[test]
@@ -259,7 +262,8 @@ fn a_list_that_fails_is_passed_over_or_not() {
 
 #[test]
 fn all_lists_are_asked_at_once() {
-    let dns = Dns::start(world);
+    let together = Together::new(3);
+    let dns = Dns::start(move |name, kind| together.answer(name, world(name, kind)));
     let side = Side::ours();
     let options = ["-r", "no", "-a", "none", "-r", "black"];
     let run = command(&side, &options).env("DNSCACHEIP", dns.place()).run();

@@ -1,9 +1,10 @@
 //! A DNS server that says what a test wants to hear.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -50,6 +51,34 @@ pub struct Asked {
     pub id: u16,
     /// The port it came from.
     pub port: u16,
+}
+
+/// Answers that wait for one another: to show that several names are asked for at the same time.
+#[derive(Debug)]
+pub struct Together {
+    count: usize,
+    names: Mutex<BTreeSet<String>>,
+    more: Condvar,
+}
+
+impl Together {
+    /// Waits for so many names.
+    #[must_use]
+    pub fn new(count: usize) -> Together {
+        Together { count, names: Mutex::default(), more: Condvar::new() }
+    }
+
+    /// The `answer` to a question for `name`, once all names have been asked for; that there is no such name
+    /// if they are not for ten seconds.
+    pub fn answer(&self, name: &str, answer: Answer) -> Answer {
+        let mut names = self.names.lock().expect("no panic");
+        names.insert(name.to_owned());
+        self.more.notify_all();
+        let limit = Duration::from_secs(10);
+        let is_short = |names: &mut BTreeSet<String>| names.len() < self.count;
+        let waited = self.more.wait_timeout_while(names, limit, is_short);
+        if waited.is_ok_and(|(_, waited)| !waited.timed_out()) { answer } else { Answer::NoName }
+    }
 }
 
 type Oracle = dyn Fn(&str, &str) -> Answer + Send + Sync;
@@ -131,14 +160,21 @@ impl Drop for Dns {
 
 fn datagrams(socket: &UdpSocket, oracle: &Oracle, asked: &Mutex<Vec<Asked>>, over: &AtomicBool) {
     let mut buffer = [0; 512];
-    while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-        if over.load(Ordering::SeqCst) {
-            return;
+    // An answer may wait for another question.
+    std::thread::scope(|scope| {
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            if over.load(Ordering::SeqCst) {
+                return;
+            }
+            let query = buffer[..length].to_vec();
+            let Some(question) = noted(&query, asked, from.port()) else { continue };
+            scope.spawn(move || {
+                if let Some(reply) = reply(&query, &question, oracle, false) {
+                    let _ = socket.send_to(&reply, from); // the client may be gone
+                }
+            });
         }
-        if let Some(reply) = reply(&buffer[..length], oracle, asked, from.port(), false) {
-            let _ = socket.send_to(&reply, from); // the client may be gone
-        }
-    }
+    });
 }
 
 fn streams(listener: &TcpListener, oracle: &Oracle, asked: &Mutex<Vec<Asked>>, over: &AtomicBool) {
@@ -155,7 +191,8 @@ fn streams(listener: &TcpListener, oracle: &Oracle, asked: &Mutex<Vec<Asked>>, o
         if stream.read_exact(&mut query).is_err() {
             continue;
         }
-        if let Some(reply) = reply(&query, oracle, asked, from.port(), true) {
+        let Some(question) = noted(&query, asked, from.port()) else { continue };
+        if let Some(reply) = reply(&query, &question, oracle, true) {
             let length = u16::try_from(reply.len()).unwrap_or(u16::MAX);
             let _ = stream.write_all(&length.to_be_bytes()); // the client may be gone
             let _ = stream.write_all(&reply);
@@ -166,23 +203,22 @@ fn streams(listener: &TcpListener, oracle: &Oracle, asked: &Mutex<Vec<Asked>>, o
 const KINDS: [(u16, &str); 6] =
     [(1, "A"), (5, "CNAME"), (12, "PTR"), (15, "MX"), (16, "TXT"), (28, "AAAA")];
 
-fn reply(
-    query: &[u8],
-    oracle: &Oracle,
-    asked: &Mutex<Vec<Asked>>,
-    port: u16,
-    by_tcp: bool,
-) -> Option<Vec<u8>> {
+/// The question of a query, which is added to those that were asked.
+fn noted(query: &[u8], asked: &Mutex<Vec<Asked>>, port: u16) -> Option<Asked> {
     let (name, end) = name_at(query, 12)?;
     let number = u16::from_be_bytes([*query.get(end)?, *query.get(end + 1)?]);
     let known = KINDS.iter().find(|(known, _)| *known == number);
     let kind = known.map_or_else(|| number.to_string(), |(_, kind)| (*kind).to_owned());
-    let id = u16::from_be_bytes([query[0], query[1]]);
-    let record = Asked { name: name.clone(), kind: kind.clone(), id, port };
+    let question = Asked { name, kind, id: u16::from_be_bytes([query[0], query[1]]), port };
     if let Ok(mut asked) = asked.lock() {
-        asked.push(record);
+        asked.push(question.clone());
     }
-    let answer = oracle(&name, &kind);
+    Some(question)
+}
+
+fn reply(query: &[u8], question: &Asked, oracle: &Oracle, by_tcp: bool) -> Option<Vec<u8>> {
+    let (_, end) = name_at(query, 12)?;
+    let answer = oracle(&question.name, &question.kind);
     let (code, records, truncated) = match answer {
         Answer::Silence => return None,
         Answer::Code(code) => (code, Vec::new(), false),

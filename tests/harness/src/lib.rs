@@ -55,7 +55,7 @@ pub use background::Background;
 pub use case::{Case, Outcome, case, case_v6, recorded};
 pub use clients::{client, start, strace};
 pub use command::{Command, Run};
-pub use dns::{Answer, Asked, Dns, Record};
+pub use dns::{Answer, Asked, Dns, Record, Together};
 pub use files::{Entry, Files};
 pub use host::{ADDRESS, DOMAIN, Host};
 pub use network::{Network, laid_over, own_network};

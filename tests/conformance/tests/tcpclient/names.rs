@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
-use harness::{Answer, Dns, Record, Run, Side, case};
+use harness::{Answer, Dns, Record, Run, Side, Together, case};
 
 use super::{Server, is_root, named};
 
@@ -51,12 +51,28 @@ fn names_are_looked_up() {
 
 #[test]
 fn names_come_from_a_server_at_any_port() {
-    let dns = Dns::start(world);
+    // Both are asked for at once.
+    let together = Together::new(2);
+    let dns = Dns::start(move |name, kind| together.answer(name, world(name, kind)));
     let run = told(&Side::ours(), &["-R"], "127.9.0.2", &dns.place());
     let expected = "TCPLOCALHOST=local.example\nTCPREMOTEHOST=peer.example\n";
     assert_eq!(String::from_utf8(run.stdout).unwrap(), expected);
-    // Both were asked for at once.
     assert_eq!(dns.asked().len(), 2);
+}
+
+#[test]
+fn etc_hosts_goes_before_dns() {
+    let dns = Dns::start(|_, _| Answer::Records(vec![Record::Address([127, 9, 0, 9].into())]));
+    let server = Server::start("127.9.0.1");
+    let port = server.port.to_string();
+    let side = Side::ours();
+    side.write("hosts", "127.9.0.1 other.example chain.example\n");
+    let Some(over) = harness::laid_over(&side, "hosts", "/etc/hosts") else { return };
+    let words = ["tcpclient", "-v", "-HRl0", "Chain.Example", &port, "echo", "ok"];
+    let words = over.iter().map(String::as_str).chain(words);
+    let run = named(side.command(words).env("DNSCACHEIP", dns.place()).run(), server.port);
+    assert_eq!(run.stderr, b"tcpclient: connected to 127.9.0.1 port SERVER\n");
+    assert_eq!((run.stdout, dns.asked()), (b"ok\n".to_vec(), vec![]));
 }
 
 /// Both sides ask the ident server of `to`.

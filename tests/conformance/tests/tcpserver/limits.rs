@@ -110,15 +110,27 @@ fn a_fork_that_fails_drops_the_connection() {
 #[test]
 fn a_child_of_the_run_script_has_no_place() {
     let side = harness::Side::ours();
-    let script = "sleep 0.01 & exec tcpserver -1 -v -HR -l0 127.0.0.1 0 echo ok";
+    // It ends when somebody hears it, which is when the server is there.
+    let script = "sh -c 'echo $$ > child; echo heard > fifo' & \
+        exec tcpserver -1 -v -HR -l0 127.0.0.1 0 sh -c 'echo ok; read x'";
+    assert_eq!(side.run(["mkfifo", "fifo"]).exit, 0);
     let background = side.command(["sh", "-c", script]).start_in_background();
-    assert!(until(|| background.stdout().ends_with(b"\n")));
+    assert!(until(|| background.stdout().ends_with(b"\n") && side.read("child").ends_with(b"\n")));
     let port = String::from_utf8(background.stdout()).unwrap().trim().parse().unwrap();
     let server = Server { background, port, clients: Vec::new() };
-    let mut got = Vec::new();
-    server_connection(server.port).read_to_end(&mut got).unwrap();
-    assert_eq!(got, b"ok\n");
+    let mut client = server_connection(server.port);
+    let mut got = [0; 3];
+    client.read_exact(&mut got).unwrap();
+    assert_eq!(&got, b"ok\n");
+    assert_eq!(side.run(["cat", "fifo"]).stdout, b"heard\n");
+    let child = String::from_utf8(side.read("child")).unwrap();
+    let proc = std::path::Path::new("/proc").join(child.trim());
+    assert!(until(|| !proc.exists()), "the server takes note of it");
+    drop(client);
     server.ended(1);
+    let expected = "tcpserver: status: 0/40\ntcpserver: status: 1/40\n";
     let log = server.log();
+    assert!(log.starts_with(expected), "{log}");
+    assert!(log.ends_with("tcpserver: end PID status 256\ntcpserver: status: 0/40\n"), "{log}");
     assert_eq!(log.matches("tcpserver: end ").count(), 1, "{log}");
 }

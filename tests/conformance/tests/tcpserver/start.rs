@@ -1,6 +1,6 @@
 //! Arguments, sockets, identity.
 
-use harness::{Run, Side, case, case_v6, skipped_for, until};
+use harness::{Answer, Dns, Record, Run, Side, case, case_v6, skipped_for, until};
 use unix::signal::Signal;
 
 use super::{PLAIN, Server, has_ipv6, is_root, served};
@@ -191,15 +191,38 @@ fn one_family_can_be_had_alone() {
 
 #[test]
 fn a_name_is_listened_for_at_each_of_its_addresses() {
-    if !has_line("/etc/hosts", "127.0.0.1", "localhost") {
-        return skipped_for("/etc/hosts does not name localhost");
-    }
+    let address = |text: &str| Record::Address(text.parse().unwrap());
+    let dns = Dns::start(move |name, kind| match (name, kind) {
+        ("dns.example", "A") => Answer::Records(vec![address("127.8.2.1"), address("127.8.2.2")]),
+        _ => Answer::NoData,
+    });
     let side = Side::ours();
-    let mut server = Server::start(&side, &PLAIN, "localhost", &["echo", "ok"]);
-    assert_eq!(server.ask(), b"ok\n");
-    if has_line("/etc/hosts", "::1", "localhost") && has_ipv6() {
-        assert_eq!(server.get("::1", "::1"), b"ok\n");
+    side.write(
+        "hosts",
+        "127.8.1.1 chain.example\n127.8.1.2 other chain.example\n::1 chain.example\n",
+    );
+    let Some(over) = harness::laid_over(&side, "hosts", "/etc/hosts") else { return };
+    let mut of_hosts = vec!["127.8.1.1", "127.8.1.2"];
+    of_hosts.extend(has_ipv6().then_some("::1"));
+    for (name, addresses) in
+        [("chain.example", &of_hosts[..]), ("dns.example", &["127.8.2.1", "127.8.2.2"])]
+    {
+        let words = ["tcpserver", "-1", "-HRl0", name, "0", "echo", "ok"];
+        let words = over.iter().map(String::as_str).chain(words);
+        let server = side.command(words).env("DNSCACHEIP", dns.place()).start_in_background();
+        let is_told = || server.stdout().ends_with(b"\n");
+        assert!(until(is_told), "{}", server.stderr().escape_ascii());
+        let port = String::from_utf8(server.stdout()).unwrap().trim().parse::<u16>().unwrap();
+        for address in addresses {
+            let address: std::net::IpAddr = address.parse().unwrap();
+            let mut client = std::net::TcpStream::connect((address, port)).unwrap();
+            let mut got = Vec::new();
+            std::io::Read::read_to_end(&mut client, &mut got).unwrap();
+            assert_eq!(got, b"ok\n", "{address}");
+        }
     }
+    // /etc/hosts goes before DNS, which is not asked for what is there.
+    assert!(dns.asked().iter().all(|asked| asked.name == "dns.example"), "{:?}", dns.asked());
 }
 
 const WHO: [&str; 3] = ["sh", "-c", "id -u; id -g; id -G"];
