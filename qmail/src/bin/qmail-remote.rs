@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -202,11 +202,17 @@ fn speak(
     timeout: Duration,
 ) -> Result<Ending, Stop> {
     fd::nonblocking(socket, true)?;
+    let mut is_read = false;
     loop {
         let reply = hear(host, timeout)?;
         match conversation.reply(&reply, host.output()) {
             Next::Listen => {}
-            Next::Message => send_message(conversation, host)?,
+            Next::Message => {
+                if std::mem::replace(&mut is_read, true) {
+                    rewind().map_err(|_| Stop::Unreadable)?;
+                }
+                send_message(conversation, host)?;
+            }
             Next::Leave(ending) => {
                 let _ = host.send(); // it knows better than we whether it is still there
                 return Ok(ending);
@@ -232,6 +238,11 @@ fn hear(host: &mut Host<'_>, timeout: Duration) -> io::Result<Reply> {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
+}
+
+/// The message is read from its start again.
+fn rewind() -> io::Result<()> {
+    File::from(fd::duplicate(fd::stdin(), 3)?).rewind()
 }
 
 /// Sends the message; its end waits for the host to be listened to.

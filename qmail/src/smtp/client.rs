@@ -1,5 +1,6 @@
 //! The client's half of a session, as a machine: replies in, commands and a report out.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use wire::ip;
@@ -11,19 +12,33 @@ use crate::addr::quote;
 /// A message that is to be sent to one host. Its report is qmail-remote(8)'s: records that end in a zero
 /// byte, one for each recipient in turn (`r` taken, `h` refused, `s` refused for now) and one for the
 /// message (`K` taken, `D` refused, `Z` refused for now).
+///
+/// Recipients who are too many for the host, which says so with 452, get the message in a transaction of
+/// their own behind that of the others. What became of it then stands in the recipients' records.
+/// Source: RFC 5321 section 4.5.3.1.10.
 #[derive(Debug)]
 pub struct Conversation<'a> {
     helo: &'a [u8],
     sender: Vec<u8>,
+    /// The command that begins a transaction.
+    mail: Vec<u8>,
     /// In the form in which they are sent; `None` for one that cannot be.
     recipients: Vec<Option<Vec<u8>>>,
+    /// What is to be told of each, without the zero byte; empty for one that was not mentioned.
+    records: Vec<Vec<u8>>,
+    /// The numbers of those that this transaction is still to name.
+    names: VecDeque<usize>,
+    /// Those whom the host has taken in this transaction.
+    taken: Vec<usize>,
+    /// Those who are too many for this transaction.
+    excess: VecDeque<usize>,
+    /// The message has been sent to others.
+    is_sent_to_some: bool,
     /// The host's address, as text.
     host: Vec<u8>,
-    /// The message's size in bytes, if it is known.
+    /// The message's size in bytes, if it is known; then it can be sent more than once.
     size: Option<u64>,
     awaits: Awaits,
-    someone_is_taken: bool,
-    report: Vec<u8>,
 }
 
 /// What the next reply is about.
@@ -113,15 +128,20 @@ impl<'a> Conversation<'a> {
     ) -> Result<Conversation<'a>, BadSender> {
         // The queue's own mark of a bounce that cannot be returned means nothing to others.
         let sender = if sender == b"#@[]" { &b""[..] } else { sender };
+        let recipients: Vec<_> = recipients.into_iter().map(path).collect();
         Ok(Conversation {
             helo,
             sender: path(sender).ok_or(BadSender)?,
-            recipients: recipients.into_iter().map(path).collect(),
+            mail: Vec::new(),
+            records: vec![Vec::new(); recipients.len()],
+            names: (0..recipients.len()).collect(),
+            recipients,
+            taken: Vec::new(),
+            excess: VecDeque::new(),
+            is_sent_to_some: false,
             host: ip::text(host),
             size: None,
             awaits: Awaits::Greeting,
-            someone_is_taken: false,
-            report: Vec::new(),
         })
     }
 
@@ -156,18 +176,24 @@ impl<'a> Conversation<'a> {
                 Class::Temporary => {
                     self.leave("ZConnected to ", " but sender was rejected", Some(reply), out)
                 }
-                Class::Proceed | Class::Success => self.next_recipient(0, out),
+                Class::Proceed | Class::Success => self.next_recipient(out),
             },
             Awaits::Rcpt(number) => {
                 match class {
-                    Class::Permanent => self.dislike(b'h', reply),
-                    Class::Temporary => self.dislike(b's', reply),
+                    Class::Permanent => self.dislike(number, b'h', reply),
+                    Class::Temporary => {
+                        self.dislike(number, b's', reply);
+                        if reply.code == Some(452) && !self.taken.is_empty() && self.size.is_some()
+                        {
+                            self.excess.push_back(number);
+                        }
+                    }
                     Class::Proceed | Class::Success => {
-                        self.report.extend_from_slice(b"r\0");
-                        self.someone_is_taken = true;
+                        self.record(number, b"r".to_vec());
+                        self.taken.push(number);
                     }
                 }
-                self.next_recipient(number + 1, out)
+                self.next_recipient(out)
             }
             Awaits::Data => match class {
                 Class::Permanent => self.leave("D", " failed on DATA command", Some(reply), out),
@@ -182,7 +208,18 @@ impl<'a> Conversation<'a> {
                 Class::Permanent => {
                     self.leave("D", " failed after I sent the message", Some(reply), out)
                 }
-                Class::Success => self.leave("K", " accepted message", Some(reply), out),
+                Class::Success if self.excess.is_empty() => {
+                    self.leave("K", " accepted message", Some(reply), out)
+                }
+                Class::Success => {
+                    let (letter, text) = self.what("K", " accepted message", Some(reply));
+                    self.tell_each(letter, &text);
+                    self.is_sent_to_some = true;
+                    self.names = std::mem::take(&mut self.excess);
+                    out.extend_from_slice(&self.mail);
+                    self.awaits = Awaits::Mail;
+                    Next::Listen
+                }
                 _ => self.leave("Z", " failed after I sent the message", Some(reply), out),
             },
         }
@@ -195,7 +232,7 @@ impl<'a> Conversation<'a> {
 
     /// The connection is lost, or the host has been silent for too long.
     #[must_use]
-    pub fn died(self) -> Ending {
+    pub fn died(mut self) -> Ending {
         let what = match self.awaits {
             Awaits::Message { is_sent: true } => {
                 " but connection died. Possible duplicate! (#4.4.2)\n"
@@ -207,15 +244,14 @@ impl<'a> Conversation<'a> {
             Awaits::Greeting | Awaits::Ehlo | Awaits::Helo => {
                 Ending::Early { is_permanent: false, text }
             }
-            _ => Ending::Final([self.report.as_slice(), b"Z", &text, b"\0"].concat()),
+            _ => Ending::Final(self.conclude(b'Z', &text)),
         }
     }
 
     /// The message cannot be read to its end.
     #[must_use]
     pub fn unreadable(mut self) -> Ending {
-        self.report.extend_from_slice(b"ZUnable to read message. (#4.3.0)\n\0");
-        Ending::Final(self.report)
+        Ending::Final(self.conclude(b'Z', b"Unable to read message. (#4.3.0)\n"))
     }
 
     /// Names the sender, unless the message is bigger than the host takes.
@@ -227,9 +263,11 @@ impl<'a> Conversation<'a> {
                 format!(" takes at most {limit} bytes, and the message has {size} (#5.3.4)");
             return self.leave("D", &after, None, out);
         }
-        let sender = std::mem::take(&mut self.sender);
         let parameters = offers.parameters(self.size);
-        self.say(Awaits::Mail, &[b"MAIL FROM:<", &sender, b">", &parameters], out)
+        self.mail = [b"MAIL FROM:<", self.sender.as_slice(), b">", &parameters, b"\r\n"].concat();
+        out.extend_from_slice(&self.mail);
+        self.awaits = Awaits::Mail;
+        Next::Listen
     }
 
     fn say(&mut self, awaits: Awaits, command: &[&[u8]], out: &mut Vec<u8>) -> Next {
@@ -241,32 +279,37 @@ impl<'a> Conversation<'a> {
         Next::Listen
     }
 
-    /// Asks for the first recipient from `number` on that can be, or else for DATA.
-    fn next_recipient(&mut self, number: usize, out: &mut Vec<u8>) -> Next {
-        for number in number..self.recipients.len() {
-            match self.recipients.get_mut(number).and_then(Option::take) {
-                Some(recipient) => {
-                    let command = [b"RCPT TO:<", recipient.as_slice(), b">"];
-                    return self.say(Awaits::Rcpt(number), &command, out);
-                }
-                None => self.report.extend_from_slice(
-                    b"hSMTP cannot transfer an address with a line end in it. (#5.1.3)\n\0",
-                ),
-            }
+    /// Names the next recipient that can be, or else asks for DATA.
+    fn next_recipient(&mut self, out: &mut Vec<u8>) -> Next {
+        while let Some(number) = self.names.pop_front() {
+            let Some(Some(recipient)) = self.recipients.get(number) else {
+                let text = "hSMTP cannot transfer an address with a line end in it. (#5.1.3)\n";
+                self.record(number, text.into());
+                continue;
+            };
+            out.extend([b"RCPT TO:<", recipient.as_slice(), b">\r\n"].concat());
+            self.awaits = Awaits::Rcpt(number);
+            return Next::Listen;
         }
-        if self.someone_is_taken {
-            self.say(Awaits::Data, &[b"DATA"], out)
-        } else {
+        if self.taken.is_empty() {
             self.leave("DGiving up on ", "", None, out)
+        } else {
+            self.say(Awaits::Data, &[b"DATA"], out)
         }
     }
 
-    fn dislike(&mut self, letter: u8, reply: &Reply) {
-        self.report.push(letter);
-        self.report.extend_from_slice(&self.host);
-        self.report.extend_from_slice(b" does not like recipient.\n");
-        push_said(&mut self.report, reply);
-        self.report.push(0);
+    fn dislike(&mut self, number: usize, letter: u8, reply: &Reply) {
+        let mut record = vec![letter];
+        record.extend_from_slice(&self.host);
+        record.extend_from_slice(b" does not like recipient.\n");
+        push_said(&mut record, reply);
+        self.record(number, record);
+    }
+
+    fn record(&mut self, number: usize, text: Vec<u8>) {
+        if let Some(record) = self.records.get_mut(number) {
+            *record = text;
+        }
     }
 
     /// Ends with `before`, the host's address, `after` and what the host said.
@@ -278,11 +321,36 @@ impl<'a> Conversation<'a> {
         out: &mut Vec<u8>,
     ) -> Next {
         out.extend_from_slice(b"QUIT\r\n");
-        let mut report = std::mem::take(&mut self.report);
-        report.extend_from_slice(before.as_bytes());
-        self.push_what(&mut report, after, reply);
-        report.push(0);
-        Next::Leave(Ending::Final(report))
+        let (letter, text) = self.what(before, after, reply);
+        Next::Leave(Ending::Final(self.conclude(letter, &text)))
+    }
+
+    /// Ends the report with what became of the message. Where others have it already, those who were taken
+    /// since are told instead.
+    fn conclude(&mut self, letter: u8, text: &[u8]) -> Vec<u8> {
+        let end = if self.is_sent_to_some {
+            self.tell_each(letter, text);
+            b"K\0".to_vec()
+        } else {
+            [&[letter], text, &[0]].concat()
+        };
+        let mentioned = self.records.iter().filter(|record| !record.is_empty());
+        let mut report: Vec<u8> =
+            mentioned.flat_map(|record| [record, &b"\0"[..]]).flatten().copied().collect();
+        report.extend(end);
+        report
+    }
+
+    /// Tells those who were taken what became of the message.
+    fn tell_each(&mut self, letter: u8, text: &[u8]) {
+        let letter = match letter {
+            b'K' => b'r',
+            b'D' => b'h',
+            _ => b's',
+        };
+        for number in std::mem::take(&mut self.taken) {
+            self.record(number, [&[letter], text].concat());
+        }
     }
 
     fn leave_early(
@@ -293,18 +361,18 @@ impl<'a> Conversation<'a> {
         out: &mut Vec<u8>,
     ) -> Next {
         out.extend_from_slice(b"QUIT\r\n");
-        let mut text = b"Connected to ".to_vec();
-        self.push_what(&mut text, after, Some(reply));
+        let (_, text) = self.what("ZConnected to ", after, Some(reply));
         Next::Leave(Ending::Early { is_permanent, text })
     }
 
-    fn push_what(&self, report: &mut Vec<u8>, after: &str, reply: Option<&Reply>) {
-        report.extend_from_slice(&self.host);
-        report.extend_from_slice(after.as_bytes());
-        report.extend_from_slice(b".\n");
+    /// A letter, which `before` begins with, and the text behind it.
+    fn what(&self, before: &str, after: &str, reply: Option<&Reply>) -> (u8, Vec<u8>) {
+        let (letter, before) = before.as_bytes().split_first().unwrap_or((&b'Z', b""));
+        let mut text = [before, &self.host, after.as_bytes(), b".\n"].concat();
         if let Some(reply) = reply {
-            push_said(report, reply);
+            push_said(&mut text, reply);
         }
+        (*letter, text)
     }
 }
 

@@ -72,6 +72,63 @@ fn a_message_is_taken() {
     assert_eq!(ending, Ending::Final(expected.into()));
 }
 
+/// What is heard of three recipients of whom the host takes one at a time; of the second transaction on,
+/// `replies`.
+fn too_many(replies: &[&str]) -> (Vec<String>, String) {
+    let conversation = begun("a@b", &["c@d", "e@f", "g@h"]).of_size(Some(9));
+    let first = ["250 c", "452 too many", "452 too many", "354 go", "250 one"];
+    let (said, ending) = talk(conversation, &[&HELLO[..], &first, replies].concat());
+    let Ending::Final(report) = ending else { panic!("{ending:?}") };
+    (said, String::from_utf8(report).unwrap())
+}
+
+const ONE: &str = "r192.0.2.1 accepted message.\nRemote host said: 250 one\n\0";
+const LATER: &str = "s192.0.2.1 does not like recipient.\nRemote host said: 452 too many\n\0";
+
+#[test]
+fn who_is_too_many_has_a_transaction_of_his_own() {
+    let again = ["250 a", "250 e", "452 too many", "354 go", "250 two"];
+    let last = ["250 a", "250 g", "354 go", "250 three"];
+    let (said, report) = too_many(&[&again[..], &last].concat());
+    let expected = "EHLO me.test|MAIL FROM:<a@b>|RCPT TO:<c@d>|RCPT TO:<e@f>|RCPT TO:<g@h>|DATA||\
+        <message>|MAIL FROM:<a@b>|RCPT TO:<e@f>|RCPT TO:<g@h>|DATA||<message>|MAIL FROM:<a@b>|\
+        RCPT TO:<g@h>|DATA||<message>|QUIT";
+    assert_eq!(said.join("|"), expected);
+    let three = ONE.replace("one", "three") + "K\0";
+    assert_eq!(report, [ONE, &ONE.replace("one", "two"), &three].concat());
+}
+
+#[test]
+fn what_fails_behind_a_first_success_is_told_of_those_it_concerns() {
+    let report = |replies: &[&str]| too_many(replies).1;
+    // Not begun: as they were told before.
+    for replies in [&[][..], &["451 no"], &["250 a"], &["250 a", "452 too many", "452 too many"]] {
+        assert_eq!(report(replies), [ONE, LATER, LATER, "K\0"].concat(), "{replies:?}");
+    }
+    let refused = "h192.0.2.1 does not like recipient.\nRemote host said: 550 e\n\0";
+    assert_eq!(report(&["250 a", "550 e"]), [ONE, refused, LATER, "K\0"].concat());
+    let begun = ["250 a", "250 e", "250 g"];
+    let each = |text: &str| [ONE, text, "\0", text, "\0K\0"].concat();
+    let died = "sConnected to 192.0.2.1 but connection died. (#4.4.2)\n";
+    assert_eq!(report(&begun), each(died));
+    let data = "s192.0.2.1 failed on DATA command.\nRemote host said: 451 no\n";
+    assert_eq!(report(&[&begun[..], &["451 no"]].concat()), each(data));
+    let sent = "h192.0.2.1 failed after I sent the message.\nRemote host said: 554 no\n";
+    assert_eq!(report(&[&begun[..], &["354 go", "554 no"]].concat()), each(sent));
+    let twice = "sConnected to 192.0.2.1 but connection died. Possible duplicate! (#4.4.2)\n";
+    assert_eq!(report(&[&begun[..], &["354 go"]].concat()), each(twice));
+}
+
+#[test]
+fn a_first_recipient_is_never_too_many() {
+    let replies = ["452 too many", "250 e", "354 go", "250 ok"];
+    let taken = "K192.0.2.1 accepted message.\nRemote host said: 250 ok\n\0";
+    assert_eq!(after_hello(&replies), [LATER, "r\0", taken].concat());
+    // Nor is anybody if the message can be read once only.
+    let replies = ["250 c", "452 too many", "354 go", "250 ok"];
+    assert_eq!(after_hello(&replies), ["r\0", LATER, taken].concat());
+}
+
 #[test]
 fn a_host_that_does_not_begin_well_is_left_early() {
     for (text, letter) in [("421 busy", 'z'), ("554 no", 'd'), ("250 hm", 'z'), ("hello", 'z')] {

@@ -177,3 +177,20 @@ fn a_reply_that_never_ends_is_given_up() {
         "ZConnected to 127.0.0.1 but connection died. (#4.4.2)\n\0"
     );
 }
+
+#[test]
+fn recipients_that_are_too_many_get_the_message_behind_the_others() {
+    let more = ["250 sender\r\n", "250 second\r\n", "354 go\r\n", "250 taken too\r\n"];
+    let script = [well(&[(4, "452 too many\r\n")]), more.to_vec()].concat();
+    let case = case("too-many", &script);
+    let said = "127.0.0.1 accepted message.\nRemote host said: 250 taken";
+    let ours = format!("r{said}\n\0r{said} too\n\0K\0");
+    let theirs = "r\0s127.0.0.1 does not like recipient.\nRemote host said: 452 too many\n\0";
+    let _ = case.same_exit().differing_stdout(&ours, &format!("{theirs}K{said}\n\0"));
+    let side = Side::ours();
+    let _ = send(&side, &script, &PAIR, MESSAGE.as_bytes());
+    let heard = String::from_utf8(side.read("heard")).unwrap();
+    assert_eq!(heard.matches("Subject: x\r\n\r\nbody\r\n.\r\n").count(), 2, "{heard}");
+    let second = "MAIL FROM:<a@b.test>\r\nRCPT TO:<d@route.test>\r\nDATA\r\n";
+    assert!(heard.contains(second), "{heard}");
+}
