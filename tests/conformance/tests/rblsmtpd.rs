@@ -84,6 +84,20 @@ fn a_server_is_needed() {
 }
 
 #[test]
+fn a_time_that_is_no_number_is_wrong_usage() {
+    for value in ["x", "", "5x", "-1", " 5"] {
+        let side = Side::ours();
+        let run = command(&side, &["-t", value]).env("RBLSMTPD", "").run();
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert!(said.starts_with("rblsmtpd: usage: ") && run.exit == 100, "{value}: {said}");
+        if let Some(side) = Side::debian() {
+            let run = command(&side, &["-t", value]).env("RBLSMTPD", "").run();
+            assert_eq!((run.stdout, run.exit), (b"served 192.0.2.1\n".to_vec(), 0));
+        }
+    }
+}
+
+#[test]
 fn the_variable_decides_without_a_list() {
     for value in ["", "go away", "-go away", "-", &"y".repeat(300), "a\nb\u{7f}\u{e9}", "--x"] {
         for options in [&[][..], &["-b"], &["-B", "-c"]] {

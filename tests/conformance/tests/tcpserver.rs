@@ -10,12 +10,18 @@ mod log;
 mod names;
 #[path = "tcpserver/network.rs"]
 mod network;
+#[path = "tcpserver/odd_names.rs"]
+mod odd_names;
+#[path = "tcpserver/privileges.rs"]
+mod privileges;
 #[path = "tcpserver/proxy.rs"]
 mod proxy;
 #[path = "tcpserver/reload.rs"]
 mod reload;
 #[path = "tcpserver/rules.rs"]
 mod rules;
+#[path = "tcpserver/sockets.rs"]
+mod sockets;
 #[path = "tcpserver/start.rs"]
 mod start;
 #[path = "tcpserver/stop.rs"]

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::TcpStream;
 
-use harness::{Run, Side, case};
+use harness::Side;
 use unix::signal::Signal;
 
 use super::{PLAIN, Server};
@@ -70,19 +70,6 @@ fn a_file_without_a_limit_is_fatal() {
         let run = side.run(["tcpserver", "-c", file, "127.0.0.1", "0", "true"]);
         assert_eq!((run.exit, run.stderr), (exit, said.into()));
     }
-}
-
-#[test]
-fn a_hangup_is_the_end_without_a_file() {
-    case(|side| {
-        let server = Server::start(side, &PLAIN, "127.0.0.1", &HOLD);
-        server.background.hears("tcpserver: status: 0/40\n");
-        server.background.signal(Signal::SIGHUP);
-        let mut background = server.background;
-        let exit = background.ends();
-        Run { stdout: Vec::new(), stderr: background.stderr(), exit }
-    })
-    .same();
 }
 
 #[test]
