@@ -6,13 +6,14 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use prog::{Exit, Fatal};
 use unix::dir::{self, Dir};
 use unix::errno::{self, Errno};
-use unix::fifo;
+use unix::{clock, fifo};
 
-use crate::state::State;
+use crate::state::{Beside, State};
 use crate::status::{Normally, SIZE, Status};
 
 /// An attempt of [`Trouble::File`]: without this file there never was a supervise.
@@ -75,32 +76,41 @@ pub fn supervisor(service: &Path) -> Result<File, Trouble> {
     open_fifo(service, "supervise/ok", OPEN_OK)
 }
 
-/// How a service is, in all that its supervise tells; `None` if the status file is too short. The status
-/// is read first: what is told beside it is no older.
+/// How long after one another a status and a state are read that do not belong together, and how often at
+/// most: a supervise puts both in place in one go.
+const MOMENT: Duration = Duration::from_millis(1);
+const MOMENTS: u32 = 100;
+
+/// How a service is, in all that its supervise tells; `None` if the status file is too short. Both are of
+/// one instant, unless the supervise is held up between the two files for longer than anybody waits.
 pub fn snapshot(service: &Path) -> Result<Option<(Status, State)>, Trouble> {
-    let status = read_status(service)?;
-    Ok(status.map(|status| (status, state(service))))
+    let mut moments = 0;
+    loop {
+        let Some(known) = status(service)? else { return Ok(None) };
+        // Nothing is told if there is nothing, or it cannot be read.
+        let file = fs::read(service.join("supervise/state")).unwrap_or_default();
+        let is_its = Beside::read(&file).is_none_or(|beside| beside == Beside::of(&known));
+        if moments == MOMENTS || is_its && status(service)? == Some(known) {
+            return Ok(Some((known, State::read(&file))));
+        }
+        moments += 1;
+        clock::sleep(MOMENT);
+    }
 }
 
-/// What its supervise tells beside the status; nothing if there is nothing, or it cannot be read.
-#[must_use]
-pub fn state(service: &Path) -> State {
-    State::read(&fs::read(service.join("supervise/state")).unwrap_or_default())
-}
-
-/// What the service normally does, and how it is: `None` if the status file is too short.
-pub fn status(service: &Path) -> Result<(Normally, Option<Status>), Trouble> {
-    let trouble = |attempt| move |error| diagnose(service, attempt, error);
+/// What the service normally does; trouble if there is no supervise.
+pub fn normally(service: &Path) -> Result<Normally, Trouble> {
     let normally = match fs::metadata(service.join("down")) {
         Ok(_) => Normally::Down,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Normally::Up,
-        Err(error) => return Err(trouble("stat down")(error)),
+        Err(error) => return Err(diagnose(service, "stat down", error)),
     };
     ok(service)?;
-    Ok((normally, read_status(service)?))
+    Ok(normally)
 }
 
-fn read_status(service: &Path) -> Result<Option<Status>, Trouble> {
+/// How a service is; `None` if the status file is too short.
+pub fn status(service: &Path) -> Result<Option<Status>, Trouble> {
     let trouble = |attempt| move |error| diagnose(service, attempt, error);
     let file = File::open(service.join("supervise/status"));
     let mut file = file.map_err(trouble("open supervise/status"))?.take(SIZE as u64);

@@ -7,15 +7,18 @@
 //! @4000000065a1b2c30a1b2c3d exit 111
 //! @4000000065a1b2c40a1b2c3d ready 1234
 //! @4000000065a1b2c50a1b2c3d waiting 6
+//! @4000000065a1b2c30a1b2c3d up 1234
 //! ```
 //!
 //! It is written before the status where both change: who finds a process number in the status finds
-//! here whether that process is ready. Source: supervise(8).
+//! here whether that process is ready. The last line says which status that is, so that nobody takes
+//! this for what belongs to the one before. Source: supervise(8).
 
 use std::fmt::Write;
 
 use unix::clock::Wall;
 
+use crate::status::{Service, Status};
 use crate::tai;
 
 /// What a status does not tell.
@@ -27,6 +30,47 @@ pub struct State {
     pub pause: Option<Pause>,
     /// Whether its process is ready, for a service that tells.
     pub ready: Option<Ready>,
+}
+
+/// Which status a state was written for: since when the service was up or down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beside {
+    since: Wall,
+    /// The process that was up.
+    pid: Option<u32>,
+}
+
+impl Beside {
+    /// That of a status.
+    #[must_use]
+    pub fn of(status: &Status) -> Beside {
+        let pid = match status.service {
+            Service::Down => None,
+            Service::Up { pid, .. } => Some(pid),
+        };
+        Beside { since: status.since, pid }
+    }
+
+    /// The last line of a state.
+    #[must_use]
+    pub fn write(self) -> Vec<u8> {
+        let words = self.pid.map_or("down".to_owned(), |pid| format!("up {pid}"));
+        [&tai::stamp(self.since)[..], words.as_bytes(), b"\n"].concat()
+    }
+
+    /// What a state says about it; `None` if it does not.
+    #[must_use]
+    pub fn read(file: &[u8]) -> Option<Beside> {
+        let line = file.strip_suffix(b"\n")?.rsplit(|&byte| byte == b'\n').next()?;
+        let (label, words) = line.split_at_checked(tai::LABEL)?;
+        let since = tai::read(label)?;
+        let pid = match words.strip_prefix(b" up ") {
+            Some(digits) => Some(str::from_utf8(digits).ok()?.parse().ok()?),
+            None if words == b" down" => None,
+            None => return None,
+        };
+        Some(Beside { since, pid })
+    }
 }
 
 /// How a process ended.
@@ -185,6 +229,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::Want;
     use proptest::prelude::*;
 
     fn at(seconds: i64) -> Wall {
@@ -214,6 +259,30 @@ mod tests {
             @400000000000000b00000005\n@400000000000000b00000005 ready\n\xff\0";
         let expected = State { last: Some((End::Exit(3), at(1))), ..State::default() };
         assert_eq!(State::read(torn), expected);
+    }
+
+    #[test]
+    fn a_status_is_known_by_its_time_and_process() {
+        let up = |seconds, pid, paused, want| {
+            let service = Service::Up { pid, paused };
+            Beside::of(&Status { since: at(seconds), service, want })
+        };
+        let beside = up(5, 7, false, Want::Up);
+        assert_eq!(beside.write(), b"@400000000000000f00000005 up 7\n");
+        assert_eq!(beside, up(5, 7, true, Want::Down));
+        assert_ne!(beside, up(5, 8, false, Want::Up));
+        assert_ne!(beside, up(6, 7, false, Want::Up));
+    }
+
+    #[test]
+    fn the_last_line_alone_says_beside_what() {
+        let down = b"@400000000000000f00000005 down\n";
+        let file =
+            [&State { last: Some((End::Exit(1), at(5))), ..State::default() }.write(), &down[..]];
+        assert_eq!(Beside::read(&file.concat()), Some(Beside { since: at(5), pid: None }));
+        for other in [&down[..20], b"@400000000000000f00000005 up x\n", b"@4 up 1\n", b"\n", b""] {
+            assert_eq!(Beside::read(&[down, other].concat()).is_some(), other.is_empty());
+        }
     }
 
     fn any_wall() -> impl Strategy<Value = Wall> {

@@ -67,15 +67,19 @@ fn is_colourful() -> bool {
 /// What is known about a service, and what the exit code is to say about it.
 fn ask(dir: &Path, form: &Form) -> Result<(Report, Exit), Fatal> {
     let name = dir.as_os_str().as_bytes().to_vec();
-    let (facts, exit) = match service::status(dir) {
-        Ok((normally, Some(status))) => {
-            let state = match form {
-                Form::Line => State::default(), // of which it shows nothing
-                Form::Object | Form::Row(_) => service::state(dir),
-            };
+    let known = service::normally(dir).and_then(|normally| {
+        let known = match form {
+            // Of the state it shows nothing.
+            Form::Line => service::status(dir)?.map(|status| (status, State::default())),
+            Form::Object | Form::Row(_) => service::snapshot(dir)?,
+        };
+        Ok(known.map(|(status, state)| (normally, status, state)))
+    });
+    let (facts, exit) = match known {
+        Ok(Some((normally, status, state))) => {
             (Ok(Facts { normally, status, state, memory: None, cgroup: None }), Exit::OK)
         }
-        Ok((_, None)) => (Err(b"unable to read supervise/status: bad format".to_vec()), Exit::SOFT),
+        Ok(None) => (Err(b"unable to read supervise/status: bad format".to_vec()), Exit::SOFT),
         Err(trouble) => {
             let exit = if trouble.is_unsupervised() { Exit::HARD } else { Exit::SOFT };
             (Err(words(trouble)?), exit)

@@ -3,6 +3,8 @@
 #[path = "svstat/forms.rs"]
 mod forms;
 mod services;
+#[path = "svstat/whole.rs"]
+mod whole;
 
 use harness::{Case, Run, Side, case};
 use services::{SLEEPER, Story, same_story, service, shows, supervise, supervised, svc};

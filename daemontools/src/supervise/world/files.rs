@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use unix::file::{self, Replacement};
 
-use crate::state::State;
+use crate::state::{Beside, State};
 use crate::supervise::Machine;
 
 /// What stands in supervise/status and supervise/state.
@@ -45,13 +45,16 @@ impl Record {
         State::read(&self.state)
     }
 
-    /// Writes what is not there already: the state first.
+    /// Writes what is not there already: the state first, and in it which status it belongs to.
     pub fn tell(&mut self, machine: &Machine) {
-        let state = machine.state().write();
-        if state != self.state && self.replace("state", &state) {
+        let (status, state) = (machine.status(), machine.state().write());
+        // Where there is nothing to tell there need not be a file.
+        let is_nothing = state.is_empty() && self.state.is_empty();
+        let state = [state, Beside::of(&status).write()].concat();
+        if !is_nothing && state != self.state && self.replace("state", &state) {
             self.state = state;
         }
-        let status = machine.status().write();
+        let status = status.write();
         if status[..] != self.status && self.replace("status", &status) {
             self.status = status.to_vec();
         }

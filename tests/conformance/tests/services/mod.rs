@@ -70,14 +70,19 @@ pub fn status_at(path: &Path) -> (u32, u8, u8) {
     }
 }
 
-/// What supervise/state tells, without the times.
+/// What supervise/state tells, without the times, and without its last line, which says for which status it
+/// was written.
 pub fn state(side: &Side, name: &str) -> String {
     let text = String::from_utf8(side.read(&format!("{name}/supervise/state"))).unwrap();
     let words = |line: &str| match line.split_at_checked(26) {
         Some((label, words)) if label.starts_with('@') => format!("{words}\n"),
         _ => panic!("{line:?} has no label"),
     };
-    text.lines().map(words).collect()
+    let mut lines: Vec<String> = text.lines().map(words).collect();
+    if let Some(last) = lines.pop() {
+        assert!(last.starts_with("up ") || last == "down\n", "{text}");
+    }
+    lines.concat()
 }
 
 /// Waits until supervise/state tells `text`.
