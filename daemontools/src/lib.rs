@@ -1,5 +1,6 @@
 //! Supervision and logging: the cores of the programs in `src/bin`.
 
+pub mod account;
 pub mod cyclog;
 pub mod envdir;
 pub mod envini;

@@ -1,10 +1,9 @@
 //! envuidgid — run another program with an account's uid and gid in $UID and $GID.
 
-use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
-use prog::{Args, Chain, Fatal, OrFatal, Program};
-use unix::user::User;
+use daemontools::account;
+use prog::{Args, Chain, Fatal, Program};
 
 const ENVUIDGID: Program = Program::new("envuidgid", "account child");
 
@@ -16,10 +15,8 @@ fn run(mut args: Args) -> Result<Chain, Fatal> {
     let account = args.operand()?;
     let mut next = args.chain()?;
 
-    let user = User::from_name(account.as_bytes())
-        .or_fatal(("unable to look up ", &account))?
-        .ok_or_else(|| Fatal::soft(("unknown account ", &account)))?;
-    next.env.set("GID", user.gid.to_string());
-    next.env.set("UID", user.uid.to_string());
+    let identity = account::identity(&account)?;
+    next.env.set("GID", identity.gid.to_string());
+    next.env.set("UID", identity.uid.to_string());
     Ok(next)
 }

@@ -1,6 +1,6 @@
 //! envuidgid beside the original.
 
-use harness::case;
+use harness::{Side, case};
 
 #[test]
 fn an_account_and_a_program_are_needed() {
@@ -48,4 +48,13 @@ fn nothing_else_changes() {
 #[test]
 fn a_program_that_is_not_there_cannot_be_run() {
     case(|side| side.run(["envuidgid", "root", "./nonexistent"])).same();
+}
+
+#[test]
+fn numbers_and_another_group_are_passed_on() {
+    let side = Side::ours();
+    for (account, said) in [(":7300:7400:8", "7300\n7400\n"), ("root:7400", "0\n7400\n")] {
+        let run = side.run(["envuidgid", account, "printenv", "UID", "GID"]);
+        assert_eq!(String::from_utf8(run.stdout).unwrap(), said);
+    }
 }

@@ -49,6 +49,50 @@ fn the_last_of_the_input_is_shown_in_the_last_argument() {
     }
 }
 
+/// What ours shows with `-t`, as text.
+fn stamped(reader: &Background) -> String {
+    String::from_utf8_lossy(&arguments(reader)).replace('\0', " ")
+}
+
+#[test]
+fn t_shows_when_each_line_came() {
+    let side = Side::ours();
+    let dots = ".".repeat(200);
+    let mut reader = side.command(["readproctitle", "-t", "x", &dots]).converse();
+    reader.talk("one\ntwo", "");
+    assert!(until(|| stamped(&reader).ends_with("Z two ")), "{}", stamped(&reader));
+    reader.talk(" and\nthree", "");
+    assert!(until(|| stamped(&reader).ends_with("Z three ")), "{}", stamped(&reader));
+    let shown = stamped(&reader);
+    let lines: Vec<&str> = shown.lines().collect();
+    let [first, second, third] = *lines else { panic!("{shown}") };
+    let first = first.trim_start_matches("readproctitle -t x ").trim_start_matches('.');
+    let words = [(first, "Z one"), (second, "Z two and"), (third, "Z three ")];
+    for (line, words) in words {
+        assert!(line.starts_with("20") && line.ends_with(words), "{shown}");
+        assert_eq!(line.find('T'), Some("2026-11-25".len()), "{shown}");
+    }
+    reader.close_input();
+    assert_eq!(reader.ends(), 0);
+}
+
+#[test]
+fn the_room_is_that_of_the_last_argument() {
+    let side = Side::ours();
+    let text: String = (0..2000).map(|number| format!("line {number}\n")).collect();
+    for room in [5, 400, 10_000, 100_000] {
+        let dots = ".".repeat(room);
+        let mut reader = side.command(["readproctitle", "x", &dots]).converse();
+        reader.talk(&text, "");
+        let shown = || stamped(&reader).trim_start_matches("readproctitle x ").to_owned();
+        let last = &text[text.len().saturating_sub(room - 3)..];
+        let expected = format!("{}{last} ", &dots[last.len()..]);
+        assert!(until(|| shown() == expected), "{}", shown());
+        reader.close_input();
+        assert_eq!(reader.ends(), 0);
+    }
+}
+
 #[test]
 fn nothing_is_shown_as_dots() {
     let case = case(|side| {

@@ -1,6 +1,6 @@
 //! setuidgid beside the original.
 
-use harness::{case, skipped_for};
+use harness::{Run, Side, case, skipped_for};
 
 fn is_root() -> bool {
     let root = unix::Uid::effective().is_root();
@@ -12,8 +12,12 @@ fn is_root() -> bool {
 
 #[test]
 fn an_account_and_a_program_are_needed() {
-    case(|side| side.run(["setuidgid"])).same();
-    case(|side| side.run(["setuidgid", "nobody"])).same();
+    for words in [&["setuidgid"][..], &["setuidgid", "nobody"]] {
+        case(|side| side.run(words)).same_stdout().same_exit().differing_stderr(
+            "setuidgid: usage: setuidgid [ -s ] account child\n",
+            "setuidgid: usage: setuidgid account child\n",
+        );
+    }
 }
 
 #[test]
@@ -85,4 +89,61 @@ fn accounts_that_cannot_be_looked_up_are_not_called_unknown() {
         )
         .same_exit();
     }
+}
+
+/// Runs ours where /etc/passwd and /etc/group are these.
+fn within(words: &[&str]) -> Run {
+    let side = Side::ours();
+    side.write("passwd", "root:x:0:0::/root:/bin/sh\njoe:x:7100:7200:Joe,,:/tmp:/bin/false\n");
+    side.write("group", "root:x:0:\nmail:x:8:ann,joe\njoe:x:7200:joe\nnews:x:9:joey\n");
+    let see = "mount --bind passwd /etc/passwd && mount --bind group /etc/group && exec \"$@\"";
+    side.run([&["unshare", "-m", "sh", "-c", see, "-"], words].concat())
+}
+
+/// What `id` says of the user, the group, and all groups of who runs as `account`.
+fn numbers(account: &[&str]) -> String {
+    let show = ["sh", "-c", "echo $(id -u; id -g; id -G)"];
+    let run = within(&[&["setuidgid"], account, &show].concat());
+    assert_eq!((run.stderr.escape_ascii().to_string(), run.exit), (String::new(), 0));
+    String::from_utf8(run.stdout).unwrap()
+}
+
+#[test]
+fn other_groups_can_be_joined_or_named() {
+    if is_root() {
+        assert_eq!(numbers(&["joe"]), "7100 7200 7200\n");
+        assert_eq!(numbers(&["-s", "joe"]), "7100 7200 7200 8\n");
+        assert_eq!(numbers(&["joe:mail"]), "7100 8 8\n");
+        assert_eq!(numbers(&["joe:news:joe:7"]), "7100 9 9 7 7200\n");
+        assert_eq!(numbers(&["-s", "joe:news"]), "7100 9 9 8 7200\n");
+    }
+}
+
+#[test]
+fn numbers_need_not_be_anybody_s() {
+    if is_root() {
+        assert_eq!(numbers(&[":7300:7400"]), "7300 7400 7400\n");
+        assert_eq!(numbers(&[":7300:7400:8:7500"]), "7300 7400 7400 8 7500\n");
+    }
+}
+
+#[test]
+fn an_account_with_a_colon_must_make_sense() {
+    let side = Side::ours();
+    for (account, said, exit) in [
+        ("nobody:", "unable to understand account nobody:\n", 100),
+        (":7", "unable to understand account :7\n", 100),
+        (":root:root", "unable to understand account :root:root\n", 100),
+        ("root:no-such-group", "unknown group no-such-group\n", 111),
+        ("no-such-account:root", "unknown account no-such-account\n", 111),
+    ] {
+        for program in ["setuidgid", "envuidgid"] {
+            let run = side.run([program, account, "true"]);
+            let said = format!("{program}: fatal: {said}");
+            assert_eq!((String::from_utf8(run.stderr).unwrap(), run.exit), (said, exit));
+        }
+    }
+    let run = side.run(["setuidgid", "-s", ":7:8", "true"]);
+    let said = "setuidgid: fatal: unable to join groups of :7:8: it has no name\n";
+    assert_eq!((String::from_utf8(run.stderr).unwrap().as_str(), run.exit), (said, 100));
 }

@@ -10,8 +10,9 @@ use harness::{Background, Side, skipped_for, until};
 use services::{SLEEPER, comes_up, holds, process, service, status, supervise};
 use unix::signal::Signal;
 
-/// Starts svscanboot in the directory `services`; `None` where there are no mount namespaces.
-fn boot(side: &Side) -> Option<Background> {
+/// Starts svscanboot in the directory `services`, with the program that is to hear errors; `None` where there
+/// are no mount namespaces.
+fn boot(side: &Side, program: &[&str]) -> Option<Background> {
     let unshare = ["unshare", "--user", "--map-root-user", "--mount"];
     if side.run([&unshare[..], &["true"]].concat()).exit != 0 {
         skipped_for("user and mount namespaces (unshare)");
@@ -22,7 +23,7 @@ fn boot(side: &Side) -> Option<Background> {
                [ ! -d $place ] || mount --bind \"$0\" $place || exit; done; exec \"$@\"";
     let programs = side.programs().to_str().unwrap();
     let words = ["sh", "-c", see, programs, script.to_str().unwrap(), "services"];
-    let command = side.command([&unshare[..], &words].concat());
+    let command = side.command([&unshare[..], &words, program].concat());
     Some(command.env("VARIABLE", "value").start_in_background())
 }
 
@@ -41,7 +42,7 @@ fn services_start_in_a_clean_environment_and_errors_are_shown() {
     let side = Side::ours();
     let run = "env > env; readlink /proc/$$/fd/0 > stdin; echo out; echo err >&2; exec sleep 600\n";
     service(&side, "services/sv", run);
-    let Some(mut svscan) = boot(&side) else { return };
+    let Some(mut svscan) = boot(&side, &[]) else { return };
     comes_up(&side, "services/sv", 0);
     holds(&side, "services/sv/stdin", "/dev/null\n");
     let env = String::from_utf8(side.read("services/sv/env")).unwrap();
@@ -69,8 +70,20 @@ fn what_an_earlier_svscan_has_left_behind_is_ended() {
     service(&side, "services/sv/log", "exec cat\n");
     let mut earlier = [supervise(&side, "services/sv"), supervise(&side, "services/sv/log")];
     let old = comes_up(&side, "services/sv", 0);
-    let Some(svscan) = boot(&side) else { return };
+    let Some(svscan) = boot(&side, &[]) else { return };
     assert_eq!([earlier[0].ends(), earlier[1].ends()], [0, 0]);
     comes_up(&side, "services/sv", old);
     side.keep(svscan);
+}
+
+#[test]
+fn errors_can_be_logged_with_their_times() {
+    let side = Side::ours();
+    service(&side, "services/sv", "echo complaint >&2; exec sleep 600\n");
+    let Some(mut svscan) = boot(&side, &["multilog", "t", "./.errors"]) else { return };
+    comes_up(&side, "services/sv", 0);
+    holds(&side, "services/.errors/current", " complaint\n");
+    assert!(side.read("services/.errors/current").starts_with(b"@4"));
+    svscan.signal(Signal::SIGTERM);
+    assert_eq!(svscan.ends(), 0);
 }
