@@ -70,8 +70,23 @@ fn lines(task: u32) -> Vec<String> {
     text.lines().map(|line| line.strip_prefix("    ").unwrap_or_default().to_owned()).collect()
 }
 
+/// How a command begins that goes on for ever.
+const ENDLESS: &str = "tail -F ";
+
+/// The command of a task that goes on for ever.
+fn endless(task: u32) -> String {
+    let prompt = format!("# {ENDLESS}");
+    lines(task).into_iter().find(|line| line.starts_with(&prompt)).expect("it")[2..].to_owned()
+}
+
+/// What a task has an ordinary user type.
+fn typed_by_a_user(task: u32) -> Vec<String> {
+    let lines = lines(task).into_iter();
+    lines.filter_map(|line| Some(line.strip_prefix("$ ")?.to_owned())).collect()
+}
+
 /// What a task has root type: the lines with a prompt, without what is explained behind them, and the
-/// lines of their here-documents. What waits for ever is left out.
+/// lines of their here-documents. What goes on for ever is [`endless`].
 fn typed(task: u32) -> String {
     let mut typed = String::new();
     let mut end = None; // of the here-document, or of the file, that the line is in
@@ -86,7 +101,7 @@ fn typed(task: u32) -> String {
         } else if line == "#!/bin/sh" {
             end = Some("");
         } else if let Some(command) =
-            line.strip_prefix("# ").filter(|line| !line.contains("tail -F"))
+            line.strip_prefix("# ").filter(|line| !line.starts_with(ENDLESS))
         {
             typed += command.split("    ").next().unwrap_or_default().trim_end();
             typed += "\n";
@@ -108,6 +123,7 @@ fn file(task: u32, known: &str) -> String {
 #[test]
 fn a_service_is_added_logged_restarted_stopped_and_removed() {
     let [look, add, log, read, restart, stop, remove, find] = [1, 2, 3, 4, 5, 6, 7, 8].map(typed);
+    let follow = endless(4);
     let script = format!(
         r#"
         svscan /service & scanner=$!
@@ -120,6 +136,12 @@ fn a_service_is_added_logged_restarted_stopped_and_removed() {
         svc -a /service/hello/log; until_ '[ -e /service/hello/log/main/@* ]'
         ( {read} ) > read
         grep -q '^20[0-9-]* [0-9:.]* hello$' read
+        setsid sh -c '{follow}' > followed & follower=$!
+        svc -t /service/hello; until_ 'grep -q "^20.* hello$" followed'
+        # The file is turned over under its reader.
+        svc -a /service/hello/log; until_ '[ ! -s /service/hello/log/main/current ]'
+        svc -t /service/hello; until_ '[ $(grep -c "^20.* hello$" followed) -ge 2 ]'
+        kill -- -$follower
         {look}
         echo == restart; old=$(pid /service/hello)
         {restart}
@@ -195,23 +217,110 @@ fn a_service_waits_for_another() {
     assert!(said.contains("web: ") && said.contains("scanner 0\n"), "{said}");
 }
 
+/// Stands for crontab(1) where there is none: `-l` shows the table, `-` replaces it.
+const CRONTAB: &str = r#"#!/bin/sh
+case $1 in
+  -l) cat "$HOME/.crontab" 2> /dev/null || { echo "no crontab" >&2; exit 1; } ;;
+  -) cat > "$HOME/.crontab.new"; mv "$HOME/.crontab.new" "$HOME/.crontab" ;;
+esac
+"#;
+
 #[test]
-fn an_ordinary_user_has_services() {
-    let mine = lines(10);
-    let start = "$ /command/svscanboot ~/service &";
-    assert!(mine.iter().any(|line| line == start), "{mine:?}");
-    let script = r"
-        install -d -o nobody /tmp/home /tmp/home/service /tmp/home/service/x
-        printf '#!/bin/sh\nexec sleep 600\n' > /tmp/home/service/x/run
-        chmod 755 /tmp/home/service/x/run
-        setuidgid nobody env HOME=/tmp/home sh -c '/command/svscanboot ~/service & wait' & 
-        up /tmp/home/service/x
-        setuidgid nobody svc -t -W R /tmp/home/service/x
-        ! setuidgid daemon svc -t /tmp/home/service/x || exit 1
-        stat -c %U /proc/$(pid /tmp/home/service/x)
-        setuidgid nobody svc -dx -W x /tmp/home/service/x
-        ";
-    let Some(said) = machine(script) else { return };
-    assert!(said.contains("nobody\n"), "{said}");
+fn an_ordinary_user_has_services_now_and_after_the_next_boot() {
+    let mine = typed_by_a_user(10);
+    let [make, remember, start] = mine.as_slice() else { panic!("{mine:?}") };
+    let crontab = CRONTAB;
+    let script = format!(
+        r#"
+        cat > /command/crontab <<'END'
+{crontab}END
+        chmod 755 /command/crontab
+        install -d -o nobody /tmp/home
+        printf '#!/bin/sh\nexec setuidgid nobody env HOME=/tmp/home "$@"\n' > /command/user
+        chmod 755 /command/user
+        x=/tmp/home/service/x
+        user sh -c '{make}'
+        user mkdir $x
+        printf '#!/bin/sh\nexec sleep 600\n' | user tee $x/run > /dev/null
+        chmod 755 $x/run
+        user sh -c '{remember}'
+        user sh -c '{start} echo $! > /tmp/scanner; wait $!' & shell=$!
+        up $x
+        user svc -t -W R $x
+        ! setuidgid daemon svc -t $x || exit 1
+        stat -c %U /proc/$(pid $x)
+        kill $(cat /tmp/scanner); wait $shell
+        ! svok $x || exit 1
+        # The next boot: cron runs what the table says.
+        line=$(user crontab -l | sed -n 's/^@reboot //p')
+        user sh -c "exec $line" & cron=$!
+        up $x
+        stat -c %U /proc/$(pid $x)
+        kill $cron; wait $cron; echo "cron $?"
+        "#,
+    );
+    let Some(said) = machine(&script) else { return };
+    assert_eq!(said.matches("nobody\n").count(), 2, "{said}");
     assert!(said.contains("access denied"), "{said}");
+    assert!(said.contains("cron 0\n"), "{said}");
+}
+
+/// The words of the line of task 10 that makes svscan all that a container starts.
+fn entrypoint() -> String {
+    let line = lines(10).into_iter().find_map(|line| {
+        Some(line.strip_prefix("ENTRYPOINT [\"")?.strip_suffix("\"]")?.to_owned())
+    });
+    line.expect("an ENTRYPOINT").replace("\", \"", " ")
+}
+
+#[test]
+fn a_container_takes_in_orphans_and_ends_in_order() {
+    let entrypoint = entrypoint();
+    let script = format!(
+        r#"
+        mkdir -p /service/web/log /service/fork
+        cat > /service/web/run <<'END'
+#!/bin/sh
+trap 'kill $!; echo last words; exit' TERM
+echo up
+sleep 600 & wait
+END
+        printf '#!/bin/sh\nexec multilog ./main\n' > /service/web/log/run
+        # Its daemon forks away.
+        cat > /service/fork/run <<'END'
+#!/bin/sh
+sh -c 'setsid sh -c "echo \$\$ > daemon.new; mv daemon.new daemon; exec sleep 600" &'
+exec sleep 600
+END
+        chmod 755 /service/*/run /service/web/log/run
+        main=/service/web/log/main/current
+        unshare --pid --mount --fork --kill-child --mount-proc {entrypoint} & container=$!
+        up /service/web; up /service/fork
+        until_ 'grep -q up $main && [ -s /service/fork/daemon ]'
+        echo == crash
+        svc -k -W r /service/web
+        until_ '[ $(grep -c up $main) = 2 ]'
+        svstat -t /service/web
+        echo == orphan
+        # In the container the first svscan is process 1; its children have been looked after.
+        first=$(cat /proc/$container/task/$container/children)
+        tr '\0' ' ' < /proc/${{first% }}/cmdline; echo
+        nsenter --pid --mount --root --wd --target ${{first% }} sh -c '
+          cat /proc/1/comm
+          read -r daemon < /service/fork/daemon
+          sed -n "s/^PPid:.//p" /proc/$daemon/status | while read -r parent; do tr "\0" " " < /proc/$parent/cmdline; echo; done
+          n=0; while grep -qs "^State:.Z" /proc/[0-9]*/status; do
+            n=$((n + 1)); [ $n -lt 2000 ] || exit; sleep 0.01
+          done'
+        echo == stop
+        kill -TERM ${{first% }}
+        wait $container; echo "container $?"
+        cat $main; stat -c %a $main
+        "#,
+    );
+    let Some(said) = machine(&script) else { return };
+    let has = |text: &str| assert!(said.contains(text), "no {text:?} in {said}");
+    has("KILL, ");
+    has(&format!("== orphan\n{entrypoint} \nsvscan\nsupervise fork \n== stop\n"));
+    has("== stop\ncontainer 0\nup\nup\nlast words\n744\n");
 }
