@@ -24,7 +24,7 @@ fn run(mut args: Args) -> Exit {
     let Some(mut line) = Line::new(title.len()) else { return Exit::HARD };
     title.show(line.text());
     let mut block = vec![0; 4096];
-    let mut stamped = Gather::default();
+    let mut lines = Gather::default();
     loop {
         let count = match fd::stdin().read(&mut block) {
             Ok(0) => return Exit::OK,
@@ -33,9 +33,9 @@ fn run(mut args: Args) -> Exit {
         };
         let bytes = block.get(..count).unwrap_or_default();
         if let Some(stamper) = &mut stamper {
-            stamper.feed(bytes, &mut stamped, clock::wall);
-            line.feed(stamped.text());
-            stamped.clear();
+            stamper.feed(bytes, &mut lines, clock::wall);
+            line.feed(lines.text());
+            lines.clear();
         } else {
             line.feed(bytes);
         }

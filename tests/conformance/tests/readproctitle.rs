@@ -79,7 +79,8 @@ fn t_shows_when_each_line_came() {
 #[test]
 fn the_room_is_that_of_the_last_argument() {
     let side = Side::ours();
-    let text: String = (0..2000).map(|number| format!("line {number}\n")).collect();
+    let lines: Vec<String> = (0..2000).map(|number| format!("line {number}\n")).collect();
+    let text = lines.concat();
     for room in [5, 400, 10_000, 100_000] {
         let dots = ".".repeat(room);
         let mut reader = side.command(["readproctitle", "x", &dots]).converse();
