@@ -38,6 +38,7 @@ fn held(server: &mut Server, from: &str) -> TcpStream {
     let mut client = server.connect(near(from), from);
     let mut hello = [0; 6];
     client.read_exact(&mut hello).unwrap();
+    assert_eq!(&hello, b"hello\n", "{from}");
     client
 }
 
