@@ -7,9 +7,6 @@ use tidy::{none, relative, root, scripts, sources};
 
 /// No file is longer: who reads it should see all of it.
 const LINES: usize = 400;
-/// Files that may be, and why.
-const LONG: [(&str, &str); 1] =
-    [("tests/bench/mail/mailbench.py", "the measuring program as it was given to the project")];
 
 #[test]
 fn no_source_file_is_long() {
@@ -17,12 +14,8 @@ fn no_source_file_is_long() {
     for path in sources().into_iter().chain(scripts()) {
         let name = relative(&path).display().to_string();
         let lines = fs::read_to_string(&path).unwrap_or_default().lines().count();
-        let is_allowed = LONG.iter().any(|(allowed, _)| *allowed == name);
-        if lines > LINES && !is_allowed {
+        if lines > LINES {
             wrong.push(format!("{name}: {lines} lines"));
-        }
-        if lines <= LINES && is_allowed {
-            wrong.push(format!("{name}: no longer long; take it off the list"));
         }
     }
     none(wrong);
