@@ -1,6 +1,8 @@
 //! The system calls of a program that count.
 
 use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
 
 use super::world::World;
 
@@ -36,8 +38,8 @@ pub fn record(world: &mut World, why: Why) -> Vec<Point> {
     let file = world.host.path("calls");
     world.options(&format!("-y -s 40 -o {} -e trace={calls}", file.display()));
     let _ = world.round("recorded"); // nothing is to be learnt from it but the calls
-    world.finish();
-    let trace = std::fs::read(&file).expect("a record of calls");
+    let _ = world.finish(); // as above
+    let trace = fs::read(&file).expect("a record of calls");
     let host = world.host.path("").display().to_string();
     let trace = String::from_utf8_lossy(&trace).into_owned();
     let lines = trace.lines().filter(|line| line.contains('(') && !line.starts_with("---"));
@@ -58,10 +60,36 @@ pub fn record(world: &mut World, why: Why) -> Vec<Point> {
             Why::Full if points.len() % 2 == 0 => "error=ENOSPC",
             Why::Full => "error=EIO",
         };
+        let file = refused(world);
+        let options = format!("-y -s 40 -o {} -e trace={call}", file.display());
         points.push(Point {
             name: format!("{call}-{when}"),
-            options: format!("-o /dev/null -e inject={call}:{what}:when={when}"),
+            options: format!("{options} -e inject={call}:{what}:when={when}"),
         });
     }
     points
+}
+
+/// Where strace tells of the calls of a round like the one that fails.
+fn refused(world: &World) -> PathBuf {
+    world.host.path("refused")
+}
+
+/// The call on a file of the host that failed in the last round, and the file, in which `N` stands for what is
+/// different each time. Rounds are not alike: the call of this name and count may be another one than in the round
+/// that was recorded, or none.
+pub fn failed(world: &World) -> Option<String> {
+    let trace = fs::read(refused(world)).unwrap_or_default();
+    let _ = fs::remove_file(refused(world)); // a round without the program leaves none
+    let trace = String::from_utf8_lossy(&trace).into_owned();
+    let line = trace.lines().find(|line| line.ends_with("(INJECTED)"))?;
+    let (call, arguments) = line.split_once('(')?;
+    let host = world.host.path("").display().to_string();
+    let (_, file) = arguments.split_once(&host)?;
+    let (directory, rest) = file.split_once('>').unwrap_or((file, ""));
+    let name = rest.split('"').nth(1).map(|name| format!("/{name}")).unwrap_or_default();
+    let file = format!("{}{name}", directory.trim_matches('"'));
+    let is_number = |part: &str| part.starts_with(|char: char| char.is_ascii_digit());
+    let parts = file.split('/').map(|part| if is_number(part) { "N" } else { part });
+    Some(format!("{call} {}", parts.collect::<Vec<_>>().join("/")))
 }

@@ -99,23 +99,29 @@ impl World {
 
     /// The program's next run is under strace with these options.
     pub fn options(&mut self, options: &str) {
-        if self.is_daemon() {
-            self.finish();
+        if self.outlives_a_round() {
+            let _ = self.finish(); // the round before has its log
         }
         self.host.write("options", format!("{options}\n"));
     }
 
-    fn is_daemon(&self) -> bool {
-        ["qmail-send", "qmail-clean", "qmail-lspawn", "qmail-rspawn"].contains(&&*self.program)
+    /// True if the next round would be served by a process that runs already: a daemon, or a qmail-local
+    /// that qmail-lspawn keeps.
+    fn outlives_a_round(&self) -> bool {
+        let staying = ["qmail-send", "qmail-clean", "qmail-lspawn", "qmail-local", "qmail-rspawn"];
+        staying.contains(&&*self.program)
     }
 
-    /// Ends the daemons in order, if they do not take too long.
-    pub fn finish(&mut self) {
-        if let Some(mut daemons) = self.daemons.take() {
+    /// Ends the daemons in order, if they do not take too long; gives their log.
+    pub fn finish(&mut self) -> String {
+        if let Some(daemons) = &mut self.daemons {
             let started = Instant::now();
-            World::signal(&daemons, Signal::SIGTERM);
+            World::signal(daemons, Signal::SIGTERM);
             until(|| daemons.has_ended() || started.elapsed() > PATIENCE);
         }
+        let log = self.log();
+        self.daemons = None;
+        log
     }
 
     /// Sends a signal to qmail-send, once the process has become that.
@@ -155,6 +161,7 @@ impl World {
     pub fn round(&mut self, name: &str) -> Found {
         let mut attempts = 1;
         let mut said = String::new();
+        let before = self.in_mess();
         while !self.send(name) {
             attempts += 1;
             assert!(attempts < 4, "{}: {name}: not accepted", self.program);
@@ -170,8 +177,7 @@ impl World {
             assert!(began.elapsed() < limit, "{}: {name}: {}\n{said}", self.program, self.log());
             let has_ended = self.daemons.as_mut().is_some_and(Background::has_ended);
             if has_ended || last.elapsed() > PATIENCE {
-                said.push_str(&self.log());
-                self.finish();
+                said.push_str(&self.finish());
                 self.start();
                 last = Instant::now();
             }
@@ -182,9 +188,13 @@ impl World {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        said.push_str(&self.log());
-        let words = ["warning: ", "alert: ", ": deferral: ", "trouble"];
-        let is_told = attempts > 1 || words.iter().any(|word| said.contains(word));
+        // A qmail-send that is told to end does not wait for what qmail-clean answers last.
+        if self.program == "qmail-clean" {
+            until(|| self.in_mess() <= before || is_told(&said) || is_told(&self.log()));
+        }
+        // What a call that fails at the very end leads to is told by those that end then.
+        said.push_str(&if self.outlives_a_round() { self.finish() } else { self.log() });
+        let is_told = attempts > 1 || is_told(&said);
         let copies = self.copies(name);
         let most = attempts + 1;
         for (who, copies) in &copies {
@@ -232,6 +242,10 @@ impl World {
         areas.into_iter().all(is_empty)
     }
 
+    fn in_mess(&self) -> usize {
+        files(&self.host.path("qmail/queue/mess")).len()
+    }
+
     fn look_for_torn(&self, name: &str) {
         for mail in self.host.mail() {
             let mail = String::from_utf8_lossy(&mail).into_owned();
@@ -251,7 +265,7 @@ impl World {
 
     /// Two days later all is gone that the dead have left in the queue.
     pub fn nothing_stays(&mut self) {
-        self.finish();
+        let _ = self.finish(); // what it says is of the rounds
         let queue = self.host.path("qmail/queue");
         let then = SystemTime::now() - Duration::from_hours(48);
         let left = |areas: &[&str]| -> Vec<PathBuf> {
@@ -272,6 +286,11 @@ impl World {
         assert!(is_gone, "{}: it stays: {:?}\n{}", self.program, left(&areas), self.log());
         assert!(self.is_drained());
     }
+}
+
+/// True if a log says that something is wrong.
+fn is_told(log: &str) -> bool {
+    ["warning: ", "alert: ", ": deferral: ", "trouble"].iter().any(|word| log.contains(word))
 }
 
 /// The files in a directory and those below it.
