@@ -8,7 +8,7 @@ import processes
 from delivering import one_by_one
 from load import smtp_source, until
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 def growth(host, opt):

@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -84,11 +86,17 @@ impl World {
         let port = world.port.to_string();
         let words = ["tcpserver", "-H", "-R", "-l", "x", "127.0.0.1", &port, "qmail-smtpd"];
         world.smtpd = Some(world.command(&words).env("RELAYCLIENT", "").start_in_background());
-        // Until the end of the dialogue, so that no run of the program is left over.
-        assert!(until(|| std::net::TcpStream::connect(("127.0.0.1", world.port)).is_ok()));
-        let mut smtp = Smtp::connect(world.port);
-        assert!(smtp.say("QUIT").starts_with("220 "));
-        smtp.rest();
+        // To the end of the first dialogue there is, so that no run of the program is left over.
+        let mut first = None;
+        assert!(until(|| {
+            first = TcpStream::connect(("127.0.0.1", world.port)).ok();
+            first.is_some()
+        }));
+        let mut first = first.expect("a connection");
+        first.write_all(b"QUIT\r\n").expect("a server");
+        let mut said = String::new();
+        first.read_to_string(&mut said).expect("a server");
+        assert!(said.starts_with("220 "), "{said}");
         Some(world)
     }
 
