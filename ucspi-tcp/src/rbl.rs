@@ -36,6 +36,12 @@ impl Refusal {
     pub fn message(&self) -> &[u8] {
         &self.0
     }
+
+    /// The reply without its code.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        self.0.get(4..).unwrap_or_default()
+    }
 }
 
 /// What `$RBLSMTPD` says; `None` if it is not set, and the lists decide.
@@ -50,34 +56,48 @@ pub fn by_variable(value: Option<&[u8]>) -> Option<Verdict> {
     })
 }
 
-/// What the lists say: the first that decides does, and `findings` after it are not looked at.
+/// The code of a refusal that may be permanent.
+#[must_use]
+pub fn code(is_permanent: bool) -> &'static [u8] {
+    if is_permanent { b"553" } else { b"451" }
+}
+
+/// What the lists say: the first that decides does, and `findings` after it are not looked at. Also the
+/// place of that list, or the number of lists if none has decided.
 ///
 /// Once a list could not be asked, no refusal is permanent. Source: rblsmtpd(1), and as observed.
 #[must_use]
-pub fn by_lists<'a>(findings: impl IntoIterator<Item = (&'a List, Finding)>) -> Verdict {
-    let mut has_failed = false;
+pub fn by_lists<'a>(findings: impl IntoIterator<Item = (&'a List, Finding)>) -> (Verdict, usize) {
+    let (mut has_failed, mut place) = (false, 0);
     for (list, finding) in findings {
         match (list.purpose, finding) {
             (_, Finding::NotListed) => {}
-            (Purpose::Allow, Finding::Listed(_)) => return Verdict::Accept,
+            (Purpose::Allow, Finding::Listed(_)) => return (Verdict::Accept, place),
             (Purpose::Refuse, Finding::Listed(text)) => {
-                let is_hard = list.bounces && !has_failed;
-                let code: &[u8] = if is_hard { b"553" } else { b"451" };
-                return Verdict::Refuse(Refusal::new(code, &text));
+                let code = code(list.bounces && !has_failed);
+                return (Verdict::Refuse(Refusal::new(code, &text)), place);
             }
-            (Purpose::Allow, Finding::Failed) if !list.fails_closed => return Verdict::Accept,
+            (Purpose::Allow, Finding::Failed) if !list.fails_closed => {
+                return (Verdict::Accept, place);
+            }
             (Purpose::Refuse, Finding::Failed) if list.fails_closed => {
-                return Verdict::Refuse(Refusal::new(b"451", b"temporary RBL lookup error"));
+                let error = Refusal::new(b"451", b"temporary RBL lookup error");
+                return (Verdict::Refuse(error), place);
             }
             (_, Finding::Failed) => has_failed = true,
         }
+        place += 1;
     }
-    Verdict::Accept
+    (Verdict::Accept, place)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn verdict<'a>(findings: impl IntoIterator<Item = (&'a List, Finding)>) -> Verdict {
+        by_lists(findings).0
+    }
 
     fn list(purpose: Purpose) -> List {
         List::new(purpose, b"list.example").unwrap()
@@ -111,10 +131,19 @@ mod tests {
     #[test]
     fn the_first_list_that_decides_does() {
         let (r, a) = (refuse(), allow());
-        assert_eq!(by_lists([]), Verdict::Accept);
-        assert_eq!(by_lists([(&r, Finding::NotListed), (&r, listed("x"))]), refused("451 x"));
-        assert_eq!(by_lists([(&a, listed("")), (&r, listed("x"))]), Verdict::Accept);
-        assert_eq!(by_lists([(&r, listed("x")), (&a, listed(""))]), refused("451 x"));
+        assert_eq!(verdict([]), Verdict::Accept);
+        assert_eq!(verdict([(&r, Finding::NotListed), (&r, listed("x"))]), refused("451 x"));
+        assert_eq!(verdict([(&a, listed("")), (&r, listed("x"))]), Verdict::Accept);
+        assert_eq!(verdict([(&r, listed("x")), (&a, listed(""))]), refused("451 x"));
+    }
+
+    #[test]
+    fn the_place_is_that_of_the_list_that_decides() {
+        let (r, a) = (refuse(), allow());
+        let place = |findings: &[(&List, Finding)]| by_lists(findings.iter().cloned()).1;
+        assert_eq!(place(&[(&r, Finding::NotListed), (&r, listed("x"))]), 1);
+        assert_eq!(place(&[(&a, listed("")), (&r, listed("x"))]), 0);
+        assert_eq!(place(&[(&r, Finding::Failed), (&a, Finding::NotListed)]), 2);
     }
 
     #[test]
@@ -123,24 +152,24 @@ mod tests {
         let closed = |list: &List| List { fails_closed: true, ..list.clone() };
         let bounces = List { bounces: true, ..refuse() };
         let (closed_r, closed_a) = (closed(&r), closed(&a));
-        assert_eq!(by_lists([(&bounces, listed("x"))]), refused("553 x"));
-        assert_eq!(by_lists([(&r, Finding::Failed), (&bounces, listed("x"))]), refused("451 x"));
+        assert_eq!(verdict([(&bounces, listed("x"))]), refused("553 x"));
+        assert_eq!(verdict([(&r, Finding::Failed), (&bounces, listed("x"))]), refused("451 x"));
         assert_eq!(
-            by_lists([(&closed_a, Finding::Failed), (&bounces, listed("x"))]),
+            verdict([(&closed_a, Finding::Failed), (&bounces, listed("x"))]),
             refused("451 x")
         );
-        assert_eq!(by_lists([(&a, Finding::Failed), (&bounces, listed("x"))]), Verdict::Accept);
+        assert_eq!(verdict([(&a, Finding::Failed), (&bounces, listed("x"))]), Verdict::Accept);
         let error = refused("451 temporary RBL lookup error");
-        assert_eq!(by_lists([(&closed_r, Finding::Failed)]), error);
+        assert_eq!(verdict([(&closed_r, Finding::Failed)]), error);
     }
 
     #[test]
     fn a_reason_is_short_and_printable() {
         let long = "y".repeat(201);
         assert_eq!(
-            by_lists([(&refuse(), listed(&long))]),
+            verdict([(&refuse(), listed(&long))]),
             refused(&format!("451 {}", "y".repeat(200)))
         );
-        assert_eq!(by_lists([(&refuse(), listed("a\r\nb\x7f\u{e9}"))]), refused("451 a??b???"));
+        assert_eq!(verdict([(&refuse(), listed("a\r\nb\x7f\u{e9}"))]), refused("451 a??b???"));
     }
 }

@@ -1,5 +1,7 @@
 //! rblsmtpd beside the original.
 
+#[path = "rblsmtpd/delay.rs"]
+mod delay;
 #[path = "rblsmtpd/servers.rs"]
 mod servers;
 
@@ -79,7 +81,7 @@ fn a_server_is_needed() {
     for words in [&["rblsmtpd"][..], &["rblsmtpd", "-z", "true"], &["rblsmtpd", "-r"]] {
         let run = usage(words).same_exit().same_stdout().ours().run.stderr.clone();
         let text = String::from_utf8(run).unwrap();
-        assert!(text.contains("rblsmtpd: usage: rblsmtpd [ -bBcC ] [ -t timeout ]"), "{text}");
+        assert!(text.contains("rblsmtpd: usage: rblsmtpd [ -bBcCeiW ] [ -t timeout ]"), "{text}");
     }
 }
 
@@ -297,15 +299,18 @@ fn all_lists_are_asked_at_once() {
 fn an_ipv6_client_is_looked_up_by_nibbles() {
     let dns = Dns::start(|_, _| text("go away"));
     let side = Side::ours();
-    let run = command(&side, &["-r", "black"])
+    let run = command(&side, &["-r", "black", "-a", "white"])
         .env("PROTO", "TCP6")
         .env("TCP6REMOTEIP", "2001:db8::1")
         .env("DNSCACHEIP", dns.place())
         .run();
     assert!(run.stderr.starts_with(b"rblsmtpd: 2001:db8::1 pid "));
     let asked = dns.asked();
-    let name = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.black";
-    assert_eq!(asked[0].name, name);
+    let address = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2";
+    for (base, kind) in [("black", "TXT"), ("white", "A")] {
+        let name = format!("{address}.{base}");
+        assert!(asked.iter().any(|asked| asked.name == name && asked.kind == kind), "{asked:?}");
+    }
 }
 
 #[test]
