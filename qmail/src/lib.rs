@@ -6,6 +6,8 @@ pub mod control;
 pub mod deliver;
 pub mod dnstool;
 pub mod domains;
+pub mod feeding;
+pub mod hook;
 pub mod inbox;
 pub mod inject;
 pub mod ipme;
