@@ -257,7 +257,7 @@ mod tests {
         };
         std::thread::scope(|scope| {
             let appending = scope.spawn(|| append(&path, &HEAD, &mut message(b"")));
-            let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+            let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
             while !waits() {
                 assert!(std::time::Instant::now() < deadline, "it does not wait for the lock");
                 std::thread::yield_now();

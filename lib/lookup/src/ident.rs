@@ -147,10 +147,12 @@ mod tests {
 
     #[test]
     fn nobody_listening_is_none() {
-        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        // An address that no other test uses, and so none gets that port.
+        let server = TcpListener::bind("127.9.8.7:0").unwrap();
         let port = server.local_addr().unwrap().port();
         drop(server);
-        let (local, remote) = addresses();
+        let (local, mut remote) = addresses();
+        remote.set_ip([127, 9, 8, 7].into());
         assert_eq!(Query::begin(local, remote, port, LIMIT).and_then(Query::finish), None);
     }
 

@@ -21,10 +21,13 @@ pub fn average() -> io::Result<u64> {
 mod tests {
     #[test]
     fn the_load_is_what_proc_says() {
-        let text = std::fs::read_to_string("/proc/loadavg").unwrap();
-        let shown: f64 = text.split(' ').next().unwrap().parse().unwrap();
-        let ours = u32::try_from(super::average().unwrap()).unwrap();
-        // It may have changed in between, but not by much.
-        assert!((f64::from(ours) / 100.0 - shown).abs() < 2.0, "{ours} {shown}");
+        let is_same = || {
+            let text = std::fs::read_to_string("/proc/loadavg").unwrap();
+            let shown: f64 = text.split(' ').next().unwrap().parse().unwrap();
+            let ours = u32::try_from(super::average().unwrap()).unwrap();
+            (f64::from(ours) / 100.0 - shown).abs() < 0.02
+        };
+        // It may have changed in between, but not each time.
+        assert!((0..20).any(|_| is_same()));
     }
 }

@@ -111,7 +111,8 @@ fn a_failing_server_is_followed_by_the_next() {
 
 #[test]
 fn a_closed_port_is_followed_by_the_next_server() {
-    let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // An address of the loopback that nobody else uses, and so no other test gets that port.
+    let closed = UdpSocket::bind("127.9.8.7:0").unwrap().local_addr().unwrap();
     let found = with_server(&[one], |good| Resolver::new(vec![closed, good]).ptr(four()));
     assert_eq!(found, Ok(b"1.2.0.192.in-addr.arpa".to_vec()));
 }
@@ -148,7 +149,8 @@ fn a_budget_covers_all_questions() {
     let before = std::time::Instant::now();
     let found = resolver.addresses_of(&[b"a.b", b"c.d"]);
     assert_eq!(found, vec![Err(Error::Soft(Errno::ETIMEDOUT)); 2]);
-    assert!(before.elapsed() < Duration::from_secs(2));
+    // Without it they would take twice eleven seconds and more.
+    assert!(before.elapsed() < Duration::from_secs(20));
 }
 
 #[test]
