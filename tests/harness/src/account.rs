@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use unix::user::User;
 
+use crate::ground;
+
 /// The account that stands in for root; `None` if it is not root who runs the tests.
 pub(crate) fn instead_of_root() -> Option<User> {
     let root = unix::Uid::current().is_root();
@@ -40,7 +42,7 @@ pub(crate) fn reachable(path: &Path, folder: &Path) -> PathBuf {
     let copy = folder.join(path.file_name().expect("a file"));
     if !copy.exists() {
         fs::create_dir_all(folder).expect("a directory");
-        fs::copy(path, &copy).expect("a copy");
+        ground::place(path, &copy).expect("a copy");
     }
     copy
 }

@@ -48,6 +48,21 @@ pub(crate) fn end_inside(directory: &Path) {
     });
 }
 
+/// Waits until nothing of a process group runs any more.
+pub(crate) fn group_ends(group: u32) {
+    let runs = |stat: &str| {
+        let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let state = fields.next().unwrap_or_default();
+        fields.nth(1).and_then(|word| word.parse().ok()) == Some(group) && !"ZX".contains(state)
+    };
+    let is_over = || {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+        !stats.into_iter().any(|stat| runs(&stat))
+    };
+    assert!(until(is_over), "process group {group} does not end");
+}
+
 impl Background {
     pub(crate) fn new(child: Child, output: TempDir) -> Background {
         Background { child, output }
@@ -132,7 +147,12 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        kill_group(self.pid());
+        let has_been_waited_for = !matches!(self.child.try_wait(), Ok(None));
+        let is_another = Path::new("/proc").join(self.pid().to_string()).exists();
+        // The number of one that is gone, with its group, may be that of a program of another test by now.
+        if !(has_been_waited_for && is_another) {
+            kill_group(self.pid());
+        }
         let _ = self.child.wait(); // it has just been ended
     }
 }

@@ -73,7 +73,7 @@ fn surround(command: &mut Command, root: &Path) {
 #[must_use]
 pub fn strace() -> Option<Vec<OsString>> {
     let mut probe = client("strace", ["-f", "-o", "/dev/null", "true"])?;
-    if !probe.output().is_ok_and(|run| run.status.success()) {
+    if !ground::output(&mut probe).is_ok_and(|run| run.status.success()) {
         skipped_for("strace may not trace here");
         return None;
     }
@@ -92,6 +92,6 @@ pub fn start(mut command: Command) -> Background {
     let folder = tempfile::tempdir().expect("a directory");
     let file = |name| std::fs::File::create(folder.path().join(name)).expect("a file");
     command.stdin(std::process::Stdio::null()).stdout(file("out")).stderr(file("err"));
-    let child = command.process_group(0).spawn().expect("a server");
+    let child = ground::spawn(command.process_group(0)).expect("a server");
     Background::new(child, folder)
 }

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -13,10 +14,12 @@ use unix::user::User;
 
 use crate::account;
 use crate::background::{Background, kill_group};
+use crate::ground;
 use crate::side::{Side, Which};
 
-/// No program of a case takes longer; one that does is ended, and the case fails.
-const LIMIT: Duration = Duration::from_mins(1);
+/// No program of a case takes longer, whole installations among them; one that does is ended, and the case
+/// fails.
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// What a program did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +65,7 @@ fn replaced(bytes: &[u8], path: &Path, name: &str) -> Vec<u8> {
 }
 
 enum Input {
+    Descriptor(OwnedFd),
     File(Vec<u8>),
     Nothing,
     Pipe(Vec<u8>),
@@ -96,6 +100,12 @@ impl<'a> Command<'a> {
         self
     }
 
+    /// A descriptor as standard input: a socket.
+    pub fn stdin_from(mut self, descriptor: impl Into<OwnedFd>) -> Self {
+        self.input = Input::Descriptor(descriptor.into());
+        self
+    }
+
     /// Sets a variable. Only `PATH`, `TZ=UTC` and what is set here reach the program (and `QMAILHOME`
     /// ours).
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
@@ -126,7 +136,7 @@ impl<'a> Command<'a> {
     ///
     /// # Panics
     ///
-    /// If the program cannot be started, or takes longer than a minute.
+    /// If the program cannot be started, or takes longer than five minutes.
     pub fn run(self) -> Run {
         let folder = tempfile::tempdir().expect("a directory");
         let (out, err) = (folder.path().join("out"), folder.path().join("err"));
@@ -166,28 +176,35 @@ impl<'a> Command<'a> {
         let mut command = self.prepared();
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(File::create(folder.path().join("err")).expect("a file"));
-        Background::new(command.spawn().expect("a program"), folder)
+        Background::new(ground::spawn(&mut command).expect("a program"), folder)
     }
 
     fn start(self, out: Stdio, err: Stdio) -> Child {
         let mut command = self.prepared();
         command.stdout(out).stderr(err);
         match self.input {
+            Input::Descriptor(descriptor) => {
+                command.stdin(Stdio::from(descriptor));
+                ground::spawn(&mut command)
+                    .unwrap_or_else(|error| panic!("{:?}: {error}", self.words))
+            }
             Input::Nothing => {
                 command.stdin(Stdio::null());
-                command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.words))
+                ground::spawn(&mut command)
+                    .unwrap_or_else(|error| panic!("{:?}: {error}", self.words))
             }
             Input::File(bytes) => {
                 let folder = tempfile::tempdir().expect("a directory");
                 let path = folder.path().join("in");
                 fs::write(&path, bytes).expect("a file");
                 command.stdin(File::open(path).expect("a file"));
-                command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.words))
+                ground::spawn(&mut command)
+                    .unwrap_or_else(|error| panic!("{:?}: {error}", self.words))
             }
             Input::Pipe(bytes) => {
                 command.stdin(Stdio::piped());
-                let mut child =
-                    command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.words));
+                let mut child = ground::spawn(&mut command)
+                    .unwrap_or_else(|error| panic!("{:?}: {error}", self.words));
                 if let Some(mut pipe) = child.stdin.take() {
                     feed(move || {
                         let _ = pipe.write_all(&bytes); // the program may stop reading

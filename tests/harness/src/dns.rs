@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+
+use crate::wait::DEADLINE;
 
 /// What is answered to one question.
 #[derive(Clone, Debug)]
@@ -182,7 +183,7 @@ fn streams(listener: &TcpListener, oracle: &Oracle, asked: &Mutex<Vec<Asked>>, o
         if over.load(Ordering::SeqCst) {
             return;
         }
-        let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+        let _ = stream.set_read_timeout(Some(DEADLINE));
         let mut length = [0; 2];
         if stream.read_exact(&mut length).is_err() {
             continue;

@@ -1,6 +1,11 @@
 //! What programs find who were started by a test: the same whoever started the test.
 
-use std::sync::Once;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Once, PoisonError, RwLock, RwLockWriteGuard};
 
 use unix::fd;
 use unix::signal::{self, Signal};
@@ -18,4 +23,47 @@ pub(crate) fn clear() {
         }
         fd::close_all_on_exec(3).expect("a kernel that has close_range(2)");
     });
+}
+
+/// A child has everything open that its parent has, from the fork until it executes its program; and a file
+/// that somebody has open for writing cannot be executed. So no program of a case is written while another
+/// thread starts one.
+static STARTING: RwLock<()> = RwLock::new(());
+
+/// As long as this is held, no program is started.
+pub(crate) fn nothing_starts() -> RwLockWriteGuard<'static, ()> {
+    STARTING.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts a program.
+pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    let _starting = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+    command.spawn() // which returns when the program has been executed
+}
+
+/// Runs a program to its end, with nothing on standard input unless that was set.
+///
+/// # Errors
+///
+/// If it cannot be started.
+pub fn output(command: &mut Command) -> io::Result<Output> {
+    spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?.wait_with_output()
+}
+
+/// Writes a file that may be executed afterwards; with a mode also its permissions. One that is there is
+/// written over where it is.
+pub(crate) fn write(path: &Path, contents: &[u8], mode: Option<u32>) -> io::Result<()> {
+    let _writing = nothing_starts();
+    fs::write(path, contents)?;
+    mode.map_or(Ok(()), |mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+}
+
+/// Puts a copy of a program somewhere.
+///
+/// # Errors
+///
+/// If it cannot be copied.
+pub fn place(program: &Path, to: &Path) -> io::Result<()> {
+    let _writing = nothing_starts();
+    fs::copy(program, to).map(drop)
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use unix::user::User;
 
 use crate::account;
-use crate::background::Background;
+use crate::background::{self, Background};
 use crate::command::{Command, Run};
+use crate::ground;
 use crate::side::{Side, our_programs};
 use crate::wait::{free_port, until};
 
@@ -45,7 +46,7 @@ impl Host {
         host.write("port", host.port.to_string());
         let tests = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/harness");
         let script = tests.parent().expect("the checkout").join("package/try-host");
-        fs::copy(script, host.path("../try-host")).expect("package/try-host");
+        ground::place(&script, &host.path("../try-host")).expect("package/try-host");
         fs::create_dir(host.path("../target")).expect("a directory");
         let link = host.path("../target/command");
         std::os::unix::fs::symlink(host.reachable_programs(), link).expect("a link");
@@ -63,7 +64,7 @@ impl Host {
         fs::create_dir(&copy).expect("a directory");
         for entry in fs::read_dir(programs).expect("our programs").flatten() {
             if entry.path().is_file() {
-                fs::copy(entry.path(), copy.join(entry.file_name())).expect("a copy");
+                ground::place(&entry.path(), &copy.join(entry.file_name())).expect("a copy");
             }
         }
         copy
@@ -95,7 +96,12 @@ impl Host {
 
     /// Ends the host: every process of it at once, by SIGKILL.
     pub fn stop(&mut self) {
-        self.running = None;
+        if let Some(running) = self.running.take() {
+            let group = running.pid();
+            drop(running);
+            // A process that has been killed may take a moment to go, and its locks and sockets with it.
+            background::group_ends(group);
+        }
     }
 
     /// The process number of svscan, whose process group the whole host is.
@@ -128,6 +134,19 @@ impl Host {
         self.side.command(all).env("QMAILHOME", self.path("qmail"))
     }
 
+    /// Sends a message through `sendmail`, which must take it.
+    ///
+    /// # Panics
+    ///
+    /// If it does not: tells what it and the host have said.
+    #[track_caller]
+    pub fn sends(&self, message: &str, args: &[&str]) {
+        let Run { exit, stdout, stderr } = self.send(message, args);
+        let said = [stdout, stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(exit == 0, "sendmail {args:?} exits {exit}: {said}\n{}", self.said());
+    }
+
     /// Sends a message through `sendmail`.
     pub fn send(&self, message: &str, args: &[&str]) -> Run {
         self.command([&["sendmail"], args].concat()).stdin(message).run()
@@ -138,6 +157,23 @@ impl Host {
         let service = self.path("service").join(service);
         let run = self.command(["svc".as_ref(), option.as_ref(), service.as_os_str()]).run();
         assert_eq!((run.exit, run.stderr), (0, Vec::new()), "svc {option}");
+    }
+
+    /// Has qmail-send read its control files again. Whatever is queued from now on is routed by the new ones.
+    pub fn rereads(&self) {
+        self.logs("qmail", "status: "); // earlier the signal would end it
+        self.signals("-h", "qmail");
+    }
+
+    /// Sends a signal to a service and waits until its supervise has passed it on: what happens afterwards
+    /// comes after it for the service, too.
+    pub fn signals(&self, option: &str, service: &str) {
+        let is_paused = || self.status(service).ends_with(", paused");
+        // Supervise does one after the other, and tells of the second.
+        self.svc(&format!("{option}p"), service);
+        assert!(until(is_paused), "{service}: {}", self.status(service));
+        self.svc("-c", service);
+        assert!(until(|| !is_paused()), "{service}: {}", self.status(service));
     }
 
     /// What svstat says of a service, without its name: `up (pid 12) 3 seconds`.
@@ -207,7 +243,7 @@ impl Host {
             made.push(parent.to_owned());
         }
         fs::create_dir_all(path.parent().expect("a file has a directory")).expect("a directory");
-        fs::write(&path, contents).expect("a file");
+        ground::write(&path, contents.as_ref(), None).expect("a file");
         for path in made.into_iter().chain([path]) {
             self.give_away(&path);
         }

@@ -57,12 +57,13 @@ pub use clients::{client, start, strace};
 pub use command::{Command, Run};
 pub use dns::{Answer, Asked, Dns, Record, Together};
 pub use files::{Entry, Files};
+pub use ground::{output, place};
 pub use host::{ADDRESS, DOMAIN, Host};
 pub use network::{Network, laid_over, own_network};
 pub use peer::{Peer, Turn};
 pub use side::{Side, Which, executable, fetched};
 pub use smtp::Smtp;
-pub use wait::{becomes, free_port, quickly, until};
+pub use wait::{becomes, free_port, quickly, sometime, until};
 
 /// Says in one line, and once, that something cannot be tested here, or fails where it must be
 /// (`CI=true`).

@@ -139,6 +139,20 @@ impl Peer {
     }
 }
 
+impl Peer {
+    /// Waits until every connection that has come, and there must be one, has ended; gives what was heard in
+    /// each.
+    #[must_use]
+    pub fn rests(&self) -> Vec<String> {
+        let is_quiet = || {
+            let ended = self.ended.lock().map(|ended| *ended).unwrap_or_default();
+            ended > 0 && ended == self.heard().len()
+        };
+        assert!(until(is_quiet), "connections go on: {:?}", self.heard());
+        self.heard()
+    }
+}
+
 impl Drop for Peer {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::SeqCst);

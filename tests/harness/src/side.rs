@@ -156,10 +156,16 @@ impl Side {
         write(&self.path().join(name), contents.as_ref());
     }
 
-    /// Writes an executable file of the case.
+    /// Writes an executable file of the case; whoever executes it meanwhile finds the old one or the new
+    /// one, whole.
     pub fn script(&self, name: &str, contents: &str) {
-        self.write(name, contents);
-        self.mode(name, 0o755);
+        let path = self.path().join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).expect("a directory");
+        }
+        let new = self.directory.path().join("script");
+        ground::write(&new, contents.as_bytes(), Some(0o755)).expect("a file");
+        fs::rename(new, path).expect("a file");
     }
 
     /// Sets the mode of a file of the case.
@@ -269,7 +275,7 @@ fn write(path: &Path, contents: &[u8]) {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).expect("a directory");
     }
-    fs::write(path, contents).expect("a file");
+    ground::write(path, contents, None).expect("a file");
 }
 
 /// Makes a file executable for everybody.

@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+
+use crate::wait::DEADLINE;
 
 /// A connection to an SMTP server that is spoken to line by line.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl Smtp {
     pub fn connect_from(local: &str, port: u16) -> Smtp {
         let local = format!("{local}:0").parse().expect("an address");
         let server = ([127, 0, 0, 1], port).into();
-        let limit = Duration::from_secs(20);
+        let limit = DEADLINE;
         let socket: OwnedFd = unix::socket::connect(server, Some(local), limit).expect("a server");
         let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(limit)).expect("a socket");
