@@ -96,6 +96,14 @@ fn ended(mut program: Background) -> Run {
     Run { stdout: Vec::new(), stderr: program.stderr(), exit }
 }
 
+/// A run with each complaint once: one that tries again and again complains as often as there is time for.
+fn once(mut run: Run) -> Run {
+    let mut lines: Vec<&[u8]> = run.stderr.split_inclusive(|&byte| byte == b'\n').collect();
+    lines.dedup();
+    run.stderr = lines.concat();
+    run
+}
+
 /// The mode of a file of a case.
 fn mode(files: &Files, name: &str) -> u32 {
     files.0.get(name).unwrap_or_else(|| panic!("no {name} in\n{files}")).mode

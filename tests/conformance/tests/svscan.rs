@@ -19,12 +19,19 @@ mod user;
 
 mod services;
 
-use harness::{Background, Command, Side};
+use harness::{Background, Command, Run, Side};
 
 /// Starts a svscan in the directory `services`.
 fn svscan(side: &Side) -> Background {
     side.directory("services");
     side.command(["svscan", "services"]).start_in_background()
+}
+
+/// The first that it has said: it goes on saying so as long as it is not ended.
+fn first_line(svscan: &Background) -> Run {
+    let said = svscan.stderr();
+    let first = said.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
+    Run { stdout: Vec::new(), stderr: first.to_vec(), exit: 0 }
 }
 
 /// Both sides, where there is an original.

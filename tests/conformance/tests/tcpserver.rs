@@ -41,7 +41,7 @@ use std::time::Duration;
 use harness::{Background, Run, Side, until};
 use unix::signal::Signal;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Nothing is looked up.
 const PLAIN: [&str; 4] = ["-v", "-HR", "-l", "local"];

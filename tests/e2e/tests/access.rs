@@ -139,8 +139,7 @@ fn a_list_that_never_answers_delays_a_client_and_lets_it_through() {
     with_list(&host, silent.local_addr().expect("bound").port(), "");
     // Half a minute is what all lists together have.
     let mut smtp = Smtp::connect_from("127.0.0.2", host.port());
-    let greeting = [smtp.reply(), smtp.reply(), smtp.reply()].concat();
-    assert_eq!(greeting, "220 daisychain.example ESMTP\r\n");
+    assert_eq!(smtp.reply(), "220 daisychain.example ESMTP\r\n");
     let mut asked = [0; 512];
     assert!(silent.recv(&mut asked).is_ok(), "the list was asked");
 }

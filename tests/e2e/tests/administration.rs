@@ -11,9 +11,7 @@ fn svc_does_what_its_letters_say() {
     let host = Host::start();
     let first = host.service_pid("qmail");
     host.svc("-t", "qmail");
-    assert!(until(
-        || host.status("qmail").starts_with("up (pid ") && host.service_pid("qmail") != first
-    ));
+    assert!(until(|| host.service_pid("qmail") != first));
     host.logs("qmail", "status: exiting");
 
     host.svc("-d", "qmail");
@@ -41,9 +39,9 @@ fn a_hangup_makes_new_names_count() {
     let host = Host::start();
     fs::write(host.path("qmail/control/locals"), "daisychain.example\nnew.example\n")
         .expect("locals");
-    host.svc("-h", "qmail");
+    host.rereads();
     host.write("qmail/control/smtproutes", ":127.0.0.1:1\n");
-    assert_eq!(host.send(MESSAGE, &["you@new.example"]).exit, 0);
+    host.sends(MESSAGE, &["you@new.example"]);
     assert_eq!(host.receives(1).len(), 1);
 }
 
@@ -74,14 +72,16 @@ fn option_words(option: &str) -> Vec<std::ffi::OsString> {
 #[test]
 fn a_service_that_dies_at_once_is_started_once_a_second() {
     let host = Host::start();
-    host.write("new/run", "#!/bin/sh\ndate +%s%N >> times\nexit 1\n");
+    // When the kernel made the process, in hundredths of a second, however late that came to run.
+    let note = "read -r stat < /proc/$$/stat; set -- $stat; echo ${22} >> times";
+    host.write("new/run", format!("#!/bin/sh\n{note}\nexit 1\n"));
     harness::executable(&host.path("new/run"));
     fs::rename(host.path("new"), host.path("service/new")).expect("a service");
     let times = || fs::read_to_string(host.path("service/new/times")).unwrap_or_default();
     assert!(until(|| times().lines().count() >= 4), "it is started again and again");
     let times: Vec<u64> = times().lines().filter_map(|line| line.parse().ok()).collect();
     for pair in times.windows(2) {
-        assert!(pair[1] - pair[0] > 900_000_000, "{times:?}");
+        assert!(pair[1] - pair[0] > 98, "{times:?}");
     }
 }
 
@@ -111,8 +111,9 @@ fn a_log_turns_over_under_load_and_loses_no_line() {
             .filter_map(|line| line.split(' ').nth(1)?.parse::<u32>().ok())
             .collect::<Vec<_>>()
     };
-    assert!(until(|| lines().len() >= 20_000), "{} lines", lines().len());
-    assert_eq!(lines(), (1..=20_000).collect::<Vec<_>>());
+    // In the middle of a turn-over a file may be seen twice, or not at all.
+    let all: Vec<u32> = (1..=20_000).collect();
+    assert!(until(|| lines() == all), "{} lines", lines().len());
 }
 
 #[test]

@@ -31,8 +31,7 @@ fn send(port: u16, number: usize) -> bool {
         &server,
     ];
     let mut command = client("smtp-source", args).expect("looked for before");
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    harness::output(&mut command).is_ok_and(|run| run.status.success())
 }
 
 /// The number in a message's subject.

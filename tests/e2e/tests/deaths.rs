@@ -10,7 +10,7 @@ use unix::{Pid, file};
 const MESSAGE: &str = "From: a@b.example\nTo: x\nSubject: once\n\nbody\n";
 
 fn send(host: &Host, to: &str) {
-    assert_eq!(host.send(MESSAGE, &["-f", "a@b.example", to]).exit, 0);
+    host.sends(MESSAGE, &["-f", "a@b.example", to]);
 }
 
 /// The processes of the host whose first arguments are these words.
@@ -35,11 +35,16 @@ fn processes(host: &Host, words: &[&str]) -> Vec<i32> {
     found
 }
 
-/// Waits for the one process with these words, and kills it.
+/// Waits for the one process with these words, and kills it; not before qmail-send knows its helpers.
 fn kill(host: &Host, words: &[&str]) {
-    let found = || processes(host, words);
-    assert!(until(|| found().len() == 1), "{words:?}: {:?}\n{}", found(), host.said());
-    signal::send(Pid::from_raw(found()[0]), Signal::SIGKILL).expect("a process of ours");
+    host.logs("qmail", "status: local ");
+    let mut found = Vec::new();
+    let is_there = until(|| {
+        found = processes(host, words);
+        found.len() == 1
+    });
+    assert!(is_there, "{words:?}: {found:?}\n{}", host.said());
+    signal::send(Pid::from_raw(found[0]), Signal::SIGKILL).expect("a process of ours");
 }
 
 /// The mbox `you/box`, which takes the mail for `you-box`, with its lock held.

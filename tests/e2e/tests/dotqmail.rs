@@ -9,7 +9,7 @@ const MESSAGE: &str = "From: a@b.example\nMessage-ID: <one@b.example>\nSubject: 
 
 fn send(host: &Host, to: &str) {
     let to = format!("{to}@daisychain.example");
-    assert_eq!(host.send(MESSAGE, &["-f", "a@b.example", &to]).exit, 0);
+    host.sends(MESSAGE, &["-f", "a@b.example", &to]);
 }
 
 /// A program of the user's, `you/NAME`.
@@ -77,7 +77,7 @@ fn conditions() {
     host.write("you/.qmail-stay", "|condredirect you-no@daisychain.example false\n./stayed\n");
     for to in ["no", "if", "else", "elsewhere", "stay"] {
         let to = format!("you-{to}@daisychain.example");
-        assert_eq!(host.send(MESSAGE, &["-f", ADDRESS, &to]).exit, 0);
+        host.sends(MESSAGE, &["-f", ADDRESS, &to]);
     }
     host.arrives("you/passed", "\nbody\n");
     host.arrives("you/redirected", "\nbody\n");

@@ -7,7 +7,7 @@ use harness::{ADDRESS, Answer, Dns, Host, Peer, Smtp, Turn, free_port, until};
 const MESSAGE: &str = "From: a@b.example\nMessage-ID: <one@b.example>\nSubject: s\n\nbody\n";
 
 fn send(host: &Host, to: &str) {
-    assert_eq!(host.send(MESSAGE, &["-f", ADDRESS, to]).exit, 0);
+    host.sends(MESSAGE, &["-f", ADDRESS, to]);
 }
 
 fn route(host: &Host, domain: &str, port: u16) {
@@ -20,7 +20,7 @@ fn local_messages_go_to_another_host() {
     let disk_server = Peer::start(Peer::agree);
     route(&host, "daisychain.example", disk_server.port());
     host.write("qmail/control/locals", "");
-    host.svc("-h", "qmail");
+    host.rereads();
     send(&host, "boss@daisychain.example");
     assert!(disk_server.hears(1)[0].contains("RCPT TO:<boss@daisychain.example>\r\n"));
     host.drains();
@@ -32,7 +32,7 @@ fn a_null_client_sends_everything_to_one_host() {
     let hub = Peer::start(Peer::agree);
     host.write("qmail/control/locals", "");
     route(&host, "", hub.port());
-    host.svc("-h", "qmail");
+    host.rereads();
     for to in ["you@daisychain.example", "me@elsewhere.example", "x@a.b.example"] {
         send(&host, to);
     }
@@ -60,7 +60,7 @@ fn all_outgoing_mail_goes_by_uucp() {
         host.write("qmail/alias/.qmail-uucp-default", line);
         host.write("qmail/alias/uux", "#!/bin/sh\n{ echo \"$@\"; cat; } > sent\n");
         harness::executable(&host.path("qmail/alias/uux"));
-        host.svc("-h", "qmail");
+        host.rereads();
         send(&host, "Joe-x@far.example");
         let start = format!("- -r -gC -a{ADDRESS} gonzo!rmail (Joe-x@far.example)\nReturn-Path: <");
         host.arrives("qmail/alias/sent", &start);
@@ -78,7 +78,7 @@ fn a_virtual_domain_is_one_user_s() {
     host.write("qmail/control/virtualdomains", "nowhere.example:you\n");
     host.write("you/.qmail-default", "|echo \"$DEFAULT@$HOST\" >> default\n");
     host.write("you/.qmail-info", "|echo info >> info\n");
-    host.svc("-h", "qmail");
+    host.rereads();
     for to in ["root", "postmaster", "Any.Body", "info"] {
         send(&host, &format!("{to}@nowhere.example"));
     }
@@ -96,7 +96,7 @@ fn several_virtual_domains_of_one_user_are_told_apart() {
     host.write("qmail/control/virtualdomains", domains);
     host.write("you/.qmail-nowhere-default", "|echo \"$DEFAULT\" >> nowhere\n");
     host.write("you/.qmail-everywhere-default", "|echo \"$DEFAULT\" >> everywhere\n");
-    host.svc("-h", "qmail");
+    host.rereads();
     send(&host, "a@nowhere.example");
     send(&host, "b@everywhere.example");
     host.arrives("you/nowhere", "a\n");
@@ -111,7 +111,7 @@ fn a_big_network_has_a_hub() {
     host.write("qmail/control/virtualdomains", "movie.example:alias-movie\n");
     host.write("qmail/alias/.qmail-movie-bob", "bob@bobshost.movie.example\n");
     route(&host, ".movie.example", workstation.port());
-    host.svc("-h", "qmail");
+    host.rereads();
     send(&host, "bob@movie.example");
     let heard = workstation.hears(1).concat();
     assert!(heard.contains("RCPT TO:<bob@bobshost.movie.example>\r\n"), "{heard}");
@@ -130,7 +130,7 @@ fn mail_from_broken_clients_is_fixed_up_by_sh() {
         "| [ \"@$HOST\" = \"@fixme\" ] || ( echo Permission denied; exit 100 )\n\
          | qmail-inject -f \"$SENDER\" -- \"$EXT2\"\n",
     );
-    host.svc("-h", "qmail");
+    host.rereads();
     send(&host, "you@daisychain.example@fixme");
     assert!(host.receives(1)[0].contains("\nDate: "));
     send(&host, "fixup-x@daisychain.example");
@@ -147,6 +147,7 @@ fn qmail_send_is_stopped_safely() {
     send(&host, "you-slow@daisychain.example");
     assert!(until(|| begun.exists()), "{}", host.said());
     host.svc("-d", "qmail");
+    assert!(until(|| host.status("qmail").ends_with(", want down"))); // it has been told
     send(&host, "you@daisychain.example");
     assert!(!host.log("qmail").contains("exiting"));
     std::fs::write(go, "").expect("a file");
@@ -233,14 +234,14 @@ fn more_deliveries_are_made_at_once() {
         Peer::start(|line| if line == "CONNECT" { Turn::Silence } else { Peer::agree(line) });
     route(&host, "slow.example", slow.port());
     host.write("qmail/control/concurrencyremote", "1\n");
-    host.svc("-h", "qmail");
+    host.rereads();
     host.logs("qmail", "status: local 0/10 remote 0/1\n");
     for number in 0..3 {
         send(&host, &format!("x{number}@slow.example"));
     }
     host.logs("qmail", "status: local 0/10 remote 1/1\n");
     host.write("qmail/control/concurrencyremote", "30\n");
-    host.svc("-h", "qmail");
+    host.rereads();
     host.logs("qmail", "status: local 0/10 remote 3/30\n");
 }
 

@@ -187,19 +187,18 @@ struct Small(std::path::PathBuf);
 impl Small {
     fn over(path: std::path::PathBuf, size: &str) -> Small {
         let options = format!("size={size},nr_inodes=2000,mode=0755,uid=65534,gid=65534");
-        let status = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(&path)
-            .status();
-        assert!(status.is_ok_and(|status| status.success()), "mount");
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&path);
+        assert!(harness::output(&mut mount).is_ok_and(|run| run.status.success()), "mount");
         Small(path)
     }
 }
 
 impl Drop for Small {
     fn drop(&mut self) {
-        let status = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
-        assert!(status.is_ok_and(|status| status.success()), "umount");
+        let mut umount = std::process::Command::new("umount");
+        umount.arg("-l").arg(&self.0);
+        assert!(harness::output(&mut umount).is_ok_and(|run| run.status.success()), "umount");
     }
 }
 

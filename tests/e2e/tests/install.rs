@@ -58,7 +58,7 @@ fn check_out(side: &Side) {
     let copy = |from: &Path, to: &str| {
         let to = copied.join(to);
         fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
-        fs::copy(from, to).expect("a copy");
+        harness::place(from, &to).expect("a copy");
     };
     let sources = side.run(["find", &top.join("package").to_string_lossy(), "-type", "f"]).stdout;
     for path in String::from_utf8_lossy(&sources).lines() {

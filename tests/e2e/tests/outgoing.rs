@@ -33,7 +33,7 @@ fn a_message_goes_to_the_host_that_the_routes_name() {
     let host = Host::start();
     let peer = Peer::start(Peer::agree);
     routed(&host, peer.port());
-    assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
+    host.sends(MESSAGE, &["friend@elsewhere.example"]);
     let session = peer.hears(1).concat().replace("\r\n", "\n");
     assert!(session.starts_with("EHLO daisychain.example\nMAIL FROM:<"), "{session}");
     assert!(
@@ -58,7 +58,7 @@ fn smtp_sink_takes_mail() {
     assert!(until(|| TcpStream::connect(("127.0.0.1", port)).is_ok()), "smtp-sink does not listen");
     routed(&host, port);
     for _ in 0..5 {
-        assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
+        host.sends(MESSAGE, &["friend@elsewhere.example"]);
     }
     host.logs("qmail", "success: 127.0.0.1_accepted_message.");
     host.drains();
@@ -69,7 +69,7 @@ fn a_refusal_comes_back_as_a_bounce() {
     let host = Host::start();
     let peer = Peer::start(refusing);
     routed(&host, peer.port());
-    assert_eq!(host.send(MESSAGE, &["-f", ADDRESS, "friend@elsewhere.example"]).exit, 0);
+    host.sends(MESSAGE, &["-f", ADDRESS, "friend@elsewhere.example"]);
     let mail = host.receives(1);
     let bounce = mail.first().expect("one");
     for part in [
@@ -94,7 +94,7 @@ fn a_deferral_stays_in_the_queue_until_it_is_tried_again() {
     let host = Host::start();
     let peer = Peer::start(busy);
     routed(&host, peer.port());
-    assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
+    host.sends(MESSAGE, &["friend@elsewhere.example"]);
     host.logs(
         "qmail",
         "deferral: 127.0.0.1_does_not_like_recipient./Remote_host_said:_450_come_back_later/",
@@ -110,7 +110,7 @@ fn a_deferral_stays_in_the_queue_until_it_is_tried_again() {
 fn a_host_that_refuses_connections_is_tried_later() {
     let host = Host::start();
     routed(&host, free_port());
-    assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
+    host.sends(MESSAGE, &["friend@elsewhere.example"]);
     let sorry = "deferral: Sorry,_I_wasn't_able_to_establish_an_SMTP_connection._(#4.4.1)/";
     host.logs("qmail", sorry);
 }
@@ -121,7 +121,7 @@ fn postfix_takes_mail() {
     let Some(postfix) = Mta::postfix(&host, &[]) else { return };
     let mailbox = postfix.folder.join("mailbox");
     routed(&host, postfix.port);
-    assert_eq!(host.send(MESSAGE, &["friend@elsewhere.example"]).exit, 0);
+    host.sends(MESSAGE, &["friend@elsewhere.example"]);
     host.logs("qmail", "success: 127.0.0.1_accepted_message.");
     let text = || std::fs::read_to_string(&mailbox).unwrap_or_default();
     assert!(until(|| text().contains("last line without end")), "{}", text());

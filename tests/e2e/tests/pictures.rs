@@ -5,7 +5,7 @@ use harness::{ADDRESS, Host, Peer, Smtp, until};
 const MESSAGE: &str = "From: you@daisychain.example\nSubject: s\n\nbody\n";
 
 fn send(host: &Host, to: &str) {
-    assert_eq!(host.send(MESSAGE, &["-f", ADDRESS, to]).exit, 0);
+    host.sends(MESSAGE, &["-f", ADDRESS, to]);
 }
 
 /// The lines of the log appear, in this order.
@@ -93,7 +93,7 @@ fn local_to_virtual() {
     let host = Host::start();
     host.write("qmail/control/virtualdomains", "tommy.example:you-tommy\n");
     host.write("you/.qmail-tommy-info", "./tommy\n");
-    host.svc("-h", "qmail");
+    host.rereads();
     send(&host, "info@tommy.example");
     walks(&host, &[" to local you-tommy-info@tommy.example\n", ": success: did_1+0+0/\n"]);
     host.arrives("you/tommy", "\nDelivered-To: you-tommy-info@tommy.example\n");
@@ -105,7 +105,7 @@ fn null_client() {
     let hub = Peer::start(Peer::agree);
     host.write("qmail/control/smtproutes", format!(":127.0.0.1:{}\n", hub.port()));
     host.write("qmail/control/locals", "");
-    host.svc("-h", "qmail");
+    host.rereads();
     send(&host, "you@daisychain.example");
     walks(
         &host,

@@ -5,7 +5,7 @@ use harness::{ADDRESS, Host, Smtp};
 const MESSAGE: &str = "From: a@b.example\nTo: x\nSubject: s\n\nbody\n";
 
 fn send(host: &Host, to: &str) {
-    assert_eq!(host.send(MESSAGE, &["-f", "a@b.example", to]).exit, 0);
+    host.sends(MESSAGE, &["-f", "a@b.example", to]);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn an_alias_with_dots_and_one_for_root() {
 #[test]
 fn nobody_by_that_name_is_a_bounce() {
     let host = Host::start();
-    assert_eq!(host.send(MESSAGE, &["-f", ADDRESS, "nosuch@daisychain.example"]).exit, 0);
+    host.sends(MESSAGE, &["-f", ADDRESS, "nosuch@daisychain.example"]);
     let mail = host.receives(1);
     let text = "<nosuch@daisychain.example>:\nSorry, no mailbox here by that name. (#5.1.1)\n";
     assert!(mail[0].contains(text), "{}", mail[0]);
@@ -68,7 +68,7 @@ fn a_virtual_domain_belongs_to_a_user() {
     host.write("qmail/control/rcpthosts", "daisychain.example\nvirtual.example\n");
     host.write("you/.qmail-virtual-default", "|echo \"$DEFAULT $HOST\" >> virtual\n");
     host.write("you/.qmail-wild-default", "|echo \"$DEFAULT $HOST\" >> wild\n");
-    host.svc("-h", "qmail");
+    host.rereads();
     Smtp::connect(host.port()).deliver("a@b.example", "info@virtual.example", MESSAGE);
     send(&host, "me@any.wild.example");
     host.arrives("you/virtual", "info virtual.example\n");
@@ -79,7 +79,7 @@ fn a_virtual_domain_belongs_to_a_user() {
 fn a_loop_is_found() {
     let host = Host::start();
     host.write("you/.qmail-loop", "&you-loop@daisychain.example\n");
-    assert_eq!(host.send(MESSAGE, &["-f", ADDRESS, "you-loop@daisychain.example"]).exit, 0);
+    host.sends(MESSAGE, &["-f", ADDRESS, "you-loop@daisychain.example"]);
     let mail = host.receives(1);
     let text = "This message is looping: it already has my Delivered-To line. (#5.4.6)\n";
     assert!(mail[0].contains(text), "{}", mail[0]);
@@ -100,7 +100,7 @@ fn mail_from_dumb_clients_is_fixed_up() {
         "| bouncesaying 'Permission denied' [ \"@$HOST\" != \"@fixme\" ]\n\
          | qmail-inject -f \"$SENDER\" -- \"$DEFAULT\"\n",
     );
-    host.svc("-h", "qmail");
+    host.rereads();
     let mut smtp = Smtp::connect(host.port());
     smtp.deliver("a@b.example", ADDRESS, "Subject: no from, no date\n\nx\n");
     let mail = host.receives(1);

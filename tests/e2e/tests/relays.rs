@@ -22,7 +22,7 @@ impl Path {
         for file in ["locals", "rcpthosts"] {
             to.write(&format!("qmail/control/{file}"), "elsewhere.example\n");
         }
-        to.svc("-h", "qmail");
+        to.rereads();
         let from = Host::start();
         let routes = [
             ("elsewhere.example", to.port()),

@@ -28,9 +28,9 @@ echo 'multilog:x:7100:7100::/:/bin/false' >> etc/passwd
 exec chroot . env - PATH=/command:/usr/bin:/bin:/usr/sbin:/sbin sh -eu -c "$script"
 "#;
 
-/// What is waited for before the next command: a command that must succeed within 20 seconds.
+/// What is waited for before the next command: a command that must succeed within a minute.
 const WAIT: &str = r#"
-until_() { n=0; until eval "$1"; do n=$((n + 1)); [ $n -lt 2000 ] || { echo "in vain: $1"; exit 1; }; sleep 0.01; done; }
+until_() { n=0; until eval "$1"; do n=$((n + 1)); [ $n -lt 6000 ] || { echo "in vain: $1"; exit 1; }; sleep 0.01; done; }
 up() { until_ "svstat $1 | grep -q ': up '"; }
 pid() { svstat "$1" | sed 's/.*pid \([0-9]*\).*/\1/'; }
 # A small machine has no ps(1).
@@ -131,7 +131,7 @@ fn a_service_is_added_logged_restarted_stopped_and_removed() {
         up /service/hello
         {log}
         up /service/hello/log
-        svc -t -W R -T 10000 /service/hello
+        svc -t -W R -T 60000 /service/hello
         until_ 'grep -q hello /service/hello/log/main/current'
         svc -a /service/hello/log; until_ '[ -e /service/hello/log/main/@* ]'
         ( {read} ) > read

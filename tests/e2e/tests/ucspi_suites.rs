@@ -153,7 +153,7 @@ fn python(family: &str) {
     let tests = sources.join("ucspi-tcp/debian/tests/python");
     command.env("PYTHONPATH", format!("{}:{}", tests.display(), modules.display()));
     command.env("DNSCACHEIP", dns.place()).env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
-    let output = command.output().unwrap();
+    let output = harness::output(&mut command).unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert!(output.status.success() && said.contains("The tests for tcp passed"), "{said}");
     assert_eq!(said.contains("test skipped"), !is_over, "{said}");

@@ -92,6 +92,6 @@ pub fn start(mut command: Command) -> Background {
     let folder = tempfile::tempdir().expect("a directory");
     let file = |name| std::fs::File::create(folder.path().join(name)).expect("a file");
     command.stdin(std::process::Stdio::null()).stdout(file("out")).stderr(file("err"));
-    let child = ground::spawn(command.process_group(0)).expect("a server");
+    let child = ground::spawn(command.process_group(0), &[]).expect("a server");
     Background::new(child, folder)
 }

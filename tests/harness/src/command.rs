@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -80,12 +80,14 @@ pub struct Command<'a> {
     input: Input,
     directory: PathBuf,
     user: Option<User>,
+    kept: Vec<BorrowedFd<'a>>,
 }
 
 impl<'a> Command<'a> {
     pub(crate) fn new(side: &'a Side, words: Vec<OsString>) -> Self {
         let directory = side.path();
-        Command { side, words, env: Vec::new(), input: Input::Nothing, directory, user: None }
+        let (env, input, kept) = (Vec::new(), Input::Nothing, Vec::new());
+        Command { side, words, env, input, directory, user: None, kept }
     }
 
     /// Bytes on standard input, through a pipe.
@@ -103,6 +105,12 @@ impl<'a> Command<'a> {
     /// A descriptor as standard input: a socket.
     pub fn stdin_from(mut self, descriptor: impl Into<OwnedFd>) -> Self {
         self.input = Input::Descriptor(descriptor.into());
+        self
+    }
+
+    /// Descriptors that the program has under the numbers that they have here.
+    pub fn keeping(mut self, descriptors: &'a [impl AsFd]) -> Self {
+        self.kept.extend(descriptors.iter().map(AsFd::as_fd));
         self
     }
 
@@ -176,7 +184,7 @@ impl<'a> Command<'a> {
         let mut command = self.prepared();
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(File::create(folder.path().join("err")).expect("a file"));
-        Background::new(ground::spawn(&mut command).expect("a program"), folder)
+        Background::new(ground::spawn(&mut command, &self.kept).expect("a program"), folder)
     }
 
     fn start(self, out: Stdio, err: Stdio) -> Child {
@@ -185,12 +193,12 @@ impl<'a> Command<'a> {
         match self.input {
             Input::Descriptor(descriptor) => {
                 command.stdin(Stdio::from(descriptor));
-                ground::spawn(&mut command)
+                ground::spawn(&mut command, &self.kept)
                     .unwrap_or_else(|error| panic!("{:?}: {error}", self.words))
             }
             Input::Nothing => {
                 command.stdin(Stdio::null());
-                ground::spawn(&mut command)
+                ground::spawn(&mut command, &self.kept)
                     .unwrap_or_else(|error| panic!("{:?}: {error}", self.words))
             }
             Input::File(bytes) => {
@@ -198,12 +206,12 @@ impl<'a> Command<'a> {
                 let path = folder.path().join("in");
                 fs::write(&path, bytes).expect("a file");
                 command.stdin(File::open(path).expect("a file"));
-                ground::spawn(&mut command)
+                ground::spawn(&mut command, &self.kept)
                     .unwrap_or_else(|error| panic!("{:?}: {error}", self.words))
             }
             Input::Pipe(bytes) => {
                 command.stdin(Stdio::piped());
-                let mut child = ground::spawn(&mut command)
+                let mut child = ground::spawn(&mut command, &self.kept)
                     .unwrap_or_else(|error| panic!("{:?}: {error}", self.words));
                 if let Some(mut pipe) = child.stdin.take() {
                     feed(move || {

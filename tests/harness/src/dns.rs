@@ -70,12 +70,12 @@ impl Together {
     }
 
     /// The `answer` to a question for `name`, once all names have been asked for; that there is no such name
-    /// if they are not for ten seconds.
+    /// if they are not for a minute.
     pub fn answer(&self, name: &str, answer: Answer) -> Answer {
         let mut names = self.names.lock().expect("no panic");
         names.insert(name.to_owned());
         self.more.notify_all();
-        let limit = Duration::from_secs(10);
+        let limit = DEADLINE;
         let is_short = |names: &mut BTreeSet<String>| names.len() < self.count;
         let waited = self.more.wait_timeout_while(names, limit, is_short);
         if waited.is_ok_and(|(_, waited)| !waited.timed_out()) { answer } else { Answer::NoName }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -35,10 +36,18 @@ pub(crate) fn nothing_starts() -> RwLockWriteGuard<'static, ()> {
     STARTING.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts a program.
-pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
-    let _starting = STARTING.read().unwrap_or_else(PoisonError::into_inner);
-    command.spawn() // which returns when the program has been executed
+/// Starts a program, which keeps these descriptors, and no program of another thread does.
+pub(crate) fn spawn(command: &mut Command, kept: &[BorrowedFd<'_>]) -> io::Result<Child> {
+    if kept.is_empty() {
+        let _starting = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+        return command.spawn(); // which returns when the program has been executed
+    }
+    let _alone = nothing_starts();
+    let close = |yes| kept.iter().try_for_each(|descriptor| fd::close_on_exec(descriptor, yes));
+    close(false)?;
+    let child = command.spawn();
+    close(true)?;
+    child
 }
 
 /// Runs a program to its end, with nothing on standard input unless that was set.
@@ -47,7 +56,7 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
 ///
 /// If it cannot be started.
 pub fn output(command: &mut Command) -> io::Result<Output> {
-    spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?.wait_with_output()
+    spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()), &[])?.wait_with_output()
 }
 
 /// Writes a file that may be executed afterwards; with a mode also its permissions. One that is there is

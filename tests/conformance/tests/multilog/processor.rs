@@ -3,7 +3,7 @@
 use harness::{Case, Run, Side, case, until};
 use unix::signal::Signal;
 
-use crate::{codes, ended, everything, started, tell, without_times};
+use crate::{codes, ended, everything, once, started, tell, without_times};
 
 fn full() -> String {
     format!("{}\nmiddle\n{}\n", "a".repeat(1500), "b".repeat(1500))
@@ -56,7 +56,7 @@ fn fails_first(side: &Side, failing: &str, words: &str) -> Run {
     tell(&mut program, "one more\n");
     let run = ended(program);
     assert_eq!(everything(side, "log"), full() + "one more\n");
-    run
+    once(run)
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn a_host_may_be_silent_at_every_step() {
     for step in [0, 1, 4, 6] {
         let script = [&well(&[])[..step], &[SILENCE]].concat();
         recorded("qmail-remote", &format!("silent-{step}"), |side| {
-            side.control("timeoutremote", "1\n");
+            side.control("timeoutremote", "5\n");
             send(side, &script, &PAIR, MESSAGE.as_bytes())
         })
         .same();

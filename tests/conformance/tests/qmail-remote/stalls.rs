@@ -18,6 +18,9 @@ fn lost(step: usize) -> String {
     format!("{taken}ZConnected to 127.0.0.1 but connection died.{duplicate} (#4.4.2)\n\0")
 }
 
+/// Seconds that a host may be silent. The hosts of the test are slow where the machine is.
+const TIMEOUT: &str = "6\n";
+
 /// Sends a message to a host that ends at each step in this way; all at the same time, for they wait.
 fn at_each_step(end: &[&str]) {
     std::thread::scope(|scope| {
@@ -25,7 +28,7 @@ fn at_each_step(end: &[&str]) {
             scope.spawn(move || {
                 let script = [&well(&[])[..step], end].concat();
                 let side = Side::ours();
-                side.control("timeoutremote", "1\n");
+                side.control("timeoutremote", TIMEOUT);
                 let run = send(&side, &script, &PAIR, MESSAGE.as_bytes());
                 assert_eq!(
                     (run.exit, String::from_utf8_lossy(&run.stdout).as_ref()),
@@ -80,7 +83,7 @@ fn in_the_message(this: impl FnOnce(TcpStream, Receiver<()>) + Send + 'static) -
     });
     let side = Side::ours();
     side.control("me", "me.test\n");
-    side.control("timeoutremote", "1\n");
+    side.control("timeoutremote", TIMEOUT);
     side.control("smtproutes", &format!("route.test:127.0.0.1:{port}\n"));
     let words = [&["qmail-remote"], &PAIR[..]].concat();
     let run = side.command(words).stdin_file(long()).run();

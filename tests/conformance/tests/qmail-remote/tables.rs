@@ -23,7 +23,7 @@ fn deaf(host: &str) -> Deaf {
     let listener = socket::listen(format!("{host}:0").parse().unwrap(), 0, true).unwrap();
     let at = socket::local_address(&listener).unwrap();
     let mut waiting = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&at, std::time::Duration::from_millis(200)) {
+    while let Ok(stream) = TcpStream::connect_timeout(&at, std::time::Duration::from_millis(500)) {
         waiting.push(stream);
     }
     Deaf { at, _listener: listener, _waiting: waiting }

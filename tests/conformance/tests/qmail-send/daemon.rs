@@ -82,7 +82,10 @@ impl<'a> Daemon<'a> {
     /// Puts a message in, as qmail-queue leaves it. A bar in `envelope` stands for a zero byte.
     pub fn put(&self, id: u64, envelope: &str) {
         self.file(&format!("mess/{}/{id}", id % 23), &format!("Subject: {id}\n\nx\n"));
-        self.file(&format!("todo/{id}"), envelope);
+        // In one step, as qmail-queue does it: qmail-send may be looking.
+        let new = format!("pid/{id}");
+        self.file(&new, envelope);
+        fs::rename(self.queue(&new), self.queue(&format!("todo/{id}"))).unwrap();
     }
 
     /// Makes a file of the queue. A bar stands for a zero byte.

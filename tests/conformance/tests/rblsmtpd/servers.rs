@@ -3,7 +3,9 @@
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Dns, Network, Side, laid_over, own_network, skipped_for, until};
+use harness::{
+    Answer, Dns, Network, Side, laid_over, own_network, quickly, skipped_for, sometime, until,
+};
 
 use super::{command, compared, world};
 
@@ -25,7 +27,8 @@ fn the_next_server_of_resolv_conf_is_asked_where_the_first_is_no_help() {
             return skipped_for(&format!("a network of the test's own: {why}"));
         }
     }
-    for first in [First::Refuses, First::Fails, First::Silent] {
+    // A server that is slow to answer is followed by the next.
+    let asked_in_order = |first| {
         let failing = matches!(first, First::Fails)
             .then(|| Dns::start_at("127.53.5.1", |_, _| Answer::Code(2)).expect("port 53"));
         let silent = matches!(first, First::Silent)
@@ -52,7 +55,10 @@ fn the_next_server_of_resolv_conf_is_asked_where_the_first_is_no_help() {
         .same();
         drop((failing, silent));
         assert!(!second.asked().is_empty(), "{first:?}");
-        assert_eq!(third.asked(), [], "{first:?}");
+        if third.asked().is_empty() { Ok(()) } else { Err(third.asked()) }
+    };
+    for first in [First::Refuses, First::Fails, First::Silent] {
+        sometime(|| asked_in_order(first));
     }
 }
 
@@ -63,12 +69,13 @@ fn all_lists_together_have_thirty_seconds() {
     let side = Side::ours();
     let start =
         |options: &[&str]| command(&side, options).env("DNSCACHEIP", &place).start_in_background();
-    let before = Instant::now();
-    let open = start(&["-r", "one", "-r", "two"]);
-    let closed = start(&["-c", "-r", "one", "-a", "two", "-r", "three"]);
-    let is_served = || open.stdout() == b"served 192.0.2.1\n";
-    assert!(!until(is_served), "that was less than 20 seconds");
-    assert!(closed.stderr().is_empty() && until(is_served));
-    closed.hears(": 451 temporary RBL lookup error\n");
-    assert!((30..50).contains(&before.elapsed().as_secs()), "{:?}", before.elapsed());
+    quickly(Duration::from_secs(50), || {
+        let before = Instant::now();
+        let open = start(&["-r", "one", "-r", "two"]);
+        let closed = start(&["-c", "-r", "one", "-a", "two", "-r", "three"]);
+        assert!(until(|| open.stdout() == b"served 192.0.2.1\n"));
+        assert!(before.elapsed() >= Duration::from_secs(30), "{:?}", before.elapsed());
+        closed.hears(": 451 temporary RBL lookup error\n");
+        before.elapsed()
+    });
 }

@@ -48,7 +48,7 @@ impl Server {
 
     /// What the next client has said.
     pub(crate) fn heard(&self) -> Vec<u8> {
-        self.heard.recv_timeout(Duration::from_secs(20)).expect("a client")
+        self.heard.recv_timeout(Duration::from_mins(1)).expect("a client")
     }
 }
 

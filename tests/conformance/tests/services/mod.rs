@@ -184,6 +184,16 @@ pub fn listing(outcome: &Outcome, directory: &str) -> Vec<String> {
     entries.map(|(name, entry)| format!("{} {:04o} {name}", entry.kind, entry.mode)).collect()
 }
 
+/// The children of a process that have not ended.
+pub fn children(parent: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|&pid| {
+        process(pid).is_some_and(|(state, its, ..)| its == parent && !"ZX".contains(state))
+    })
+    .collect()
+}
+
 /// The state of a process (`Z` for a zombie), its parent, its process group and its session; `None` if
 /// there is no such process.
 pub fn process(pid: u32) -> Option<(char, u32, u32, u32)> {

@@ -83,7 +83,7 @@ fn many_are_waited_for_at_once_and_those_in_trouble_hold_nobody_up() {
         supervised(&side, name, SLEEPER);
         comes_up(&side, name, 0);
     }
-    let run = side.run(["svc", "-dWd", "-T", "1000", "a", "never", "late", "b", "c"]);
+    let run = side.run(["svc", "-dWd", "-T", "10000", "a", "never", "late", "b", "c"]);
     let expected = "\
 svc: warning: unable to control never: file does not exist
 svc: warning: late is not down: timed out

@@ -1,6 +1,5 @@
 //! Directories that cannot be used, and a machine that gives no processes.
 
-use harness::Run;
 use unix::signal::Signal;
 
 use crate::services::{SLEEPER, comes_up, service};
@@ -45,7 +44,7 @@ fn without_processes_it_warns_and_tries_again() {
         let svscan = by_user(side, &words).start_in_background();
         svscan.hears("\n");
         svscan.signal(Signal::SIGTERM);
-        Run { stdout: Vec::new(), stderr: svscan.stderr(), exit: 0 }
+        crate::first_line(&svscan)
     });
     let said = "svscan: warning: unable to fork for sv: temporary failure\n";
     let _ = case.differing_stderr(said, said);

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use harness::{Side, until};
 
-use crate::services::{SLEEPER, comes_up, process, service};
+use crate::services::{SLEEPER, comes_up, is_supervised, process, service};
 
 /// Whether a process sleeps until something happens: in poll(2), or ppoll(2), without a limit. `None` if
 /// this kernel does not tell. Source: `proc_pid_syscall`(5).
@@ -20,6 +20,11 @@ fn sleeps_for_ever(pid: u32) -> Option<bool> {
         (Some(libc::SYS_ppoll), Some(limit)) => limit == 0,
         _ => false,
     })
+}
+
+/// Waits until a process has nothing to do until something happens, as far as this kernel tells.
+pub fn waits_for_news(pid: u32) {
+    assert!(until(|| sleeps_for_ever(pid) != Some(false)), "it is busy");
 }
 
 /// The number of times that a process went to sleep by itself.
@@ -44,6 +49,9 @@ fn an_idle_svscan_and_its_supervises_wait_for_news_alone() {
         process(pid).unwrap().1
     });
     let all: Vec<u32> = supervises.chain([svscan.pid()]).collect();
+    // What they make at their start is news, too.
+    comes_up(&side, "services/1/log", 0);
+    is_supervised(&side, "services/2");
     if sleeps_for_ever(svscan.pid()).is_none() {
         return harness::skipped_for("/proc/PID/syscall");
     }

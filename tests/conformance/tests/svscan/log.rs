@@ -1,8 +1,8 @@
 //! Services with a log.
 
-use harness::{Side, until};
+use harness::{Side, becomes, until};
 
-use crate::services::{comes_up, holds, service, shows, svc};
+use crate::services::{comes_up, holds, is_supervised, service, shows, svc};
 use crate::{sides, svscan};
 
 /// Writes the numbers behind the one in `next`, a hundred in each of its lives, up to 2000; then stays.
@@ -50,8 +50,10 @@ fn nothing_is_lost_while_the_supervise_of_a_log_is_away() {
         side.write("services/sv/next", "1601\n");
         side.keep(svscan(&side));
         holds(&side, "services/sv/log/main/current", "\n1700\n");
+        let log = comes_up(&side, "services/sv/log", 0);
+        let (_, supervise, ..) = crate::services::process(log).unwrap();
         svc(&side, "-dx", "services/sv/log");
-        assert!(until(|| side.run(["svok", "services/sv/log"]).exit == 100));
+        assert!(until(|| crate::services::process(supervise).is_none()));
         // Meanwhile the service writes into the pipe.
         holds(&side, "services/sv/next", "2001\n");
         holds(&side, "services/sv/log/main/current", "\n2000\n");
@@ -118,7 +120,9 @@ fn a_log_that_is_added_to_a_running_service_is_taken_up() {
     let log = comes_up(&side, "services/sv/log", 0);
     // The running service is left alone.
     assert_eq!(comes_up(&side, "services/sv", 0), first);
-    assert_eq!(svscan.stdout(), format!("up {first}\n").into_bytes());
+    becomes(|| svscan.stdout(), format!("up {first}\n").into_bytes());
+    // By now its supervise knows of the pipe.
+    assert!(until(|| !side.path().join("services/sv/supervise/output").exists()));
     svc(&side, "-tWr", "services/sv");
     let second = comes_up(&side, "services/sv", first);
     holds(&side, "services/sv/log/said", &format!("up {second}\n"));
@@ -127,6 +131,7 @@ fn a_log_that_is_added_to_a_running_service_is_taken_up() {
     let supervise = unix::Pid::from_raw(i32::try_from(supervise).unwrap());
     unix::signal::send(supervise, unix::signal::Signal::SIGKILL).unwrap();
     svscan.hears("supervise: info: taking over sv, which was left running\n");
+    is_supervised(&side, "services/sv");
     svc(&side, "-tWr", "services/sv");
     let third = comes_up(&side, "services/sv", second);
     holds(&side, "services/sv/log/said", &format!("up {second}\nup {third}\n"));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Run, case};
+use harness::{case, quickly};
 
 /// What waiting for a server that fails costs: the second round of questions.
 const ROUND: Duration = Duration::from_secs(11);
@@ -16,11 +16,14 @@ fn dns_servers_without_a_route_are_not_waited_for() {
     for servers in ["192.0.2.1", "192.0.2.1.192.0.2.2"] {
         case(|side| {
             let client = ["tcpclient", "-RHl0", "mx.example", "25", "true"];
-            let command = side.command([&unshare[..], &client].concat());
-            let before = Instant::now();
-            let run: Run = command.env("DNSCACHEIP", servers).run();
-            assert!(before.elapsed() < ROUND, "{:?}", before.elapsed());
-            run
+            let mut last = None;
+            quickly(ROUND, || {
+                let command = side.command([&unshare[..], &client].concat());
+                let before = Instant::now();
+                last = Some(command.env("DNSCACHEIP", servers).run());
+                before.elapsed()
+            });
+            last.unwrap()
         })
         .same();
     }

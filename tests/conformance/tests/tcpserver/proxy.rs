@@ -160,7 +160,7 @@ fn a_malformed_header_is_refused() {
 #[test]
 fn who_does_not_speak_in_time_is_dropped_and_holds_nobody_up() {
     let side = Side::ours();
-    let mut server = start(&side, &["-a127.0.0.1", "-w1"]);
+    let mut server = start(&side, &["-a127.0.0.1", "-w6"]);
     let mut silent: Vec<_> = (0..10).map(|_| server.connect("127.0.0.1", "127.0.0.1")).collect();
     silent[0].write_all(b"PROXY TCP4 192.0.2.1").unwrap();
     server.background.hears("tcpserver: status: 10/40\n");

@@ -71,7 +71,7 @@ fn a_name_that_is_inherited_twice_does_not_leak() {
     side.write("twice.py", TWICE);
     let Some(mut python) = harness::client("python3", ["twice.py"]) else { return };
     let program = side.programs().join("tcpserver");
-    let output = python.current_dir(side.path()).arg(program).output().unwrap();
+    let output = harness::output(python.current_dir(side.path()).arg(program)).unwrap();
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(shown, "None\n", "{}", output.stderr.escape_ascii());
 }
