@@ -168,11 +168,17 @@ impl World {
         })
     }
 
-    /// Messages that have a file in a directory of `mess/`.
-    pub(super) fn in_mess(&self, directory: u64) -> Vec<MessageId> {
-        let name = Area::Mess.directories().nth(usize::try_from(directory).unwrap_or(usize::MAX));
-        let found = name.and_then(|name| walk::directory(self.queue.dir(), &name).ok());
-        found.into_iter().flatten().flatten().collect()
+    /// Messages that have a file in a directory of `mess/`. One that cannot be listed is left for the next time.
+    pub(super) fn in_mess(&mut self, directory: u64) -> Vec<MessageId> {
+        let number = usize::try_from(directory).unwrap_or(usize::MAX);
+        let Some(name) = Area::Mess.directories().nth(number) else {
+            return Vec::new();
+        };
+        if let Ok(found) = walk::directory(self.queue.dir(), &name) {
+            return found.flatten().collect();
+        }
+        self.log.warning(("unable to opendir ", name.as_bytes(), "; will try again later"));
+        Vec::new()
     }
 
     /// Those of `ids` that have been left alone for a day and a half and that nothing refers to.

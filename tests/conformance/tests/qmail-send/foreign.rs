@@ -52,6 +52,21 @@ fn foreign_files_are_left_alone() {
     assert!(!log.contains("warning"), "{log}");
 }
 
+/// What the dead have left is looked for there; what is delivered is not.
+#[test]
+fn a_directory_of_messages_that_cannot_be_listed_is_told() {
+    let side = Side::ours();
+    let mut daemon = Daemon::new(&side);
+    fs::remove_dir(daemon.queue("mess/8")).unwrap();
+    daemon.file("mess/8", "what is this?");
+    daemon.begin();
+    daemon.logs("warning: unable to opendir mess/8; will try again later\n");
+    delivers(&daemon);
+    log_of(&mut daemon);
+    fs::remove_file(daemon.queue("mess/8")).unwrap();
+    fs::create_dir(daemon.queue("mess/8")).unwrap();
+}
+
 #[test]
 fn what_is_named_as_a_message_and_is_no_file_is_told() {
     let side = Side::ours();
