@@ -8,6 +8,8 @@ mod descriptors;
 mod ipv6;
 #[path = "tcpclient/names.rs"]
 mod names;
+#[path = "tcpclient/short_names.rs"]
+mod short_names;
 #[path = "tcpclient/start.rs"]
 mod start;
 #[path = "tcpclient/unreachable.rs"]

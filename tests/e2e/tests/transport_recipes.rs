@@ -1,5 +1,5 @@
 //! What the owner's documents do with tcpserver that other recipes do not show: the older names of the
-//! rules' programs, a log that goes to syslog.
+//! rules' programs, a log that goes to syslog, and a service that says when it is ready.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -99,4 +99,19 @@ fn connections_and_what_is_said_go_to_syslog() {
         assert!(text.starts_with("<30>") && text.contains(" smtpd: "), "{text}");
         wanted.retain(|wanted| !text.contains(wanted));
     }
+}
+
+/// A server with -1 tells supervise that it can receive connections.
+#[test]
+fn a_server_tells_supervise_when_it_is_ready() {
+    let side = Side::ours();
+    side.write("sv/notification-fd", "3\n");
+    side.script("sv/run", "#!/bin/sh\nexec tcpserver -1 -HRl0 127.0.0.1 0 true >&3 3>&-\n");
+    side.keep(side.command(["supervise", "sv"]).start_in_background());
+    assert!(until(|| side.run(["svok", "sv"]).exit == 0));
+    let waited = side.run(["svc", "-W", "U", "-T", "20000", "sv"]);
+    assert_eq!((waited.exit, waited.stderr), (0, Vec::new()));
+    let state = String::from_utf8(side.read("sv/supervise/state")).unwrap();
+    assert!(state.contains(" ready "), "{state}");
+    assert_eq!(side.run(["svc", "-dx", "-W", "x", "sv"]).exit, 0);
 }
