@@ -135,6 +135,20 @@ pub fn group(name: &[u8]) -> io::Result<Option<Gid>> {
     })
 }
 
+/// True if `gid` is a group that `user` has alone: it has the user's name, and no other member.
+pub fn is_private_group(gid: Gid, user: &[u8]) -> io::Result<bool> {
+    let key = gid.as_raw().to_string();
+    let is_private = find(Path::new("/etc/group"), b"group", key.as_bytes(), |line| {
+        let fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
+        let [name, _, number, members] = fields[..] else { return None };
+        (number == key.as_bytes()).then(|| {
+            let mut members = members.split(|&byte| byte == b',');
+            name == user && members.all(|member| member.is_empty() || member == user)
+        })
+    });
+    Ok(is_private?.unwrap_or(false))
+}
+
 /// The groups of /etc/group that list `user` as a member; `primary` first.
 pub fn groups_of(user: &[u8], primary: Gid) -> io::Result<Vec<Gid>> {
     let mut found = vec![primary];
@@ -241,6 +255,14 @@ mod tests {
         assert_eq!(User::from_name(b"no such account").unwrap(), None);
         assert_eq!(User::from_name(b"root:x").unwrap(), None);
         assert_eq!(User::from_name(b"").unwrap(), None);
+    }
+
+    #[test]
+    fn a_group_with_the_user_s_name_is_the_user_s_alone() {
+        let root = Gid::from_raw(0);
+        assert!(is_private_group(root, b"root").unwrap());
+        assert!(!is_private_group(root, b"joe").unwrap());
+        assert!(!is_private_group(Gid::from_raw(4_294_967_000), b"root").unwrap());
     }
 
     #[test]
