@@ -2,16 +2,18 @@
 //! Source: qmail-local(8), dot-qmail(5).
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use prog::{Exit, Fatal};
 use queue::home::PATRN;
 use unix::errno::{self, Errno};
 use unix::fd::Direct;
-use unix::{Uid, file};
+use unix::user::is_private_group;
+use unix::{Gid, Uid, file};
 
 use crate::deliver::{hard, soft, trouble};
 use crate::local::dotqmail::candidates;
@@ -35,17 +37,27 @@ pub fn refuse_root() -> Result<(), Fatal> {
 
 /// Makes a user's home the working directory, if mail may be delivered there; true if its owner is
 /// editing (it is sticky).
-pub fn enter_home(home: &[u8]) -> Result<bool, Fatal> {
+pub fn enter_home(Delivery { user, home, .. }: &Delivery) -> Result<bool, Fatal> {
     std::env::set_current_dir(OsStr::from_bytes(home))
         .map_err(|error| trouble(("Unable to switch to ", home), &error))?;
-    let mode = match std::fs::metadata(".") {
-        Ok(data) => data.permissions().mode(),
-        Err(error) => return Err(trouble("Unable to stat home directory", &error)),
-    };
-    if mode & PATRN != 0 {
+    let data = std::fs::metadata(".");
+    let data = data.map_err(|error| trouble("Unable to stat home directory", &error))?;
+    let mode = data.permissions().mode();
+    if is_writable(&data, user) {
         return Err(soft("Uh-oh: home directory is writable. (#4.7.0)"));
     }
     Ok(mode & 0o1000 != 0)
+}
+
+/// True if others than `user` can write to a file that says what happens to the user's mail.
+fn is_writable(file: &Metadata, user: &[u8]) -> bool {
+    const GROUP: u32 = 0o020;
+    match file.mode() & PATRN {
+        0 => false,
+        // What cannot be told is not trusted.
+        GROUP => !is_private_group(Gid::from_raw(file.gid()), user).unwrap_or(false),
+        _ => true,
+    }
 }
 
 /// The report while a home is sticky.
@@ -123,7 +135,7 @@ pub fn find(delivery: &Delivery) -> Result<Option<Found<'_>>, Fatal> {
             continue;
         }
         let mode = data.permissions().mode();
-        if mode & PATRN != 0 {
+        if is_writable(&data, &delivery.user) {
             return Err(soft("Uh-oh: .qmail file is writable. (#4.7.0)"));
         }
         // Room for one read more than there should be, which finds the end.

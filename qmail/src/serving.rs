@@ -90,7 +90,7 @@ impl Clerk {
         if !delivery.home.starts_with(b"/") {
             return Ok(Course::Over(Answer::declined()));
         }
-        if reception::enter_home(&delivery.home)? {
+        if reception::enter_home(delivery)? {
             return Err(reception::is_editing());
         }
         reception::refuse_loops(delivery, message)?;

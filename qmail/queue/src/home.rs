@@ -17,8 +17,9 @@ pub const SPLIT: u64 = number(default(option_env!("QMAIL_SPLIT"), "23"));
 /// What stands between a user's name and an extension in a local part.
 pub const BREAK: u8 = byte(default(option_env!("QMAIL_BREAK"), "-"));
 
-/// Permission bits that neither a home directory nor a file in it that controls mail may have.
-pub const PATRN: u32 = 0o002;
+/// Permission bits that neither a home directory nor a file in it that controls mail may have; that of
+/// the group does not count where the group is the user's alone.
+pub const PATRN: u32 = octal(default(option_env!("QMAIL_PATRN"), "022"));
 
 /// How many deliveries a spawner makes at a time. It tells qmail-send so in one byte.
 pub const SPAWN: u8 = small(number(default(option_env!("QMAIL_SPAWN"), "120")));
@@ -35,6 +36,14 @@ const fn number(digits: &'static str) -> u64 {
     match u64::from_str_radix(digits, 10) {
         Ok(number) if number > 0 => number,
         _ => panic!("QMAIL_SPLIT or QMAIL_SPAWN is no positive number"),
+    }
+}
+
+/// What is no octal number does not build.
+const fn octal(digits: &'static str) -> u32 {
+    match u32::from_str_radix(digits, 8) {
+        Ok(number) => number,
+        Err(_) => panic!("QMAIL_PATRN is no octal number"),
     }
 }
 

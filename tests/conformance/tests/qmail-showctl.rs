@@ -146,7 +146,7 @@ fn the_build_is_told_first() {
     let start = format!(
         "qmail home directory: {}.\n\
          user-ext delimiter: -.\n\
-         paternalism (in decimal): 2.\n\
+         paternalism (in decimal): 18.\n\
          silent concurrency limit: 120.\n\
          subdirectory split: 23.\n\
          user ids: ",

@@ -41,8 +41,31 @@ fn a_home_that_is_not_to_be_trusted() {
     })
     .same();
     case("home-writable", Delivery::default(), |side| side.mode("home", 0o757)).same();
-    case("home-group-writable", Delivery::default(), |side| side.mode("home", 0o775)).same();
+    let writable = "Uh-oh: home directory is writable. (#4.7.0)\n";
+    let _ = case("home-group-writable", Delivery::default(), |side| side.mode("home", 0o775))
+        .differing_exit(111, 0)
+        .differing_stderr(writable, "");
     case("home-sticky", Delivery::default(), |side| side.mode("home", 0o1755)).same();
+}
+
+#[test]
+fn a_group_of_the_user_s_own_may_write() {
+    if !unix::Uid::effective().is_root() {
+        println!("skipped: takes root, whose group is its own");
+        return;
+    }
+    let side = Side::ours();
+    side.directory("home");
+    side.write("home/.qmail", "./Mailbox\n");
+    side.mode("home/.qmail", 0o664);
+    side.mode("home", 0o775);
+    let home = side.path().join("home").display().to_string();
+    let show = |user: &str| {
+        let words = ["qmail-local", "-n", "--", user, &home, user, "", "", "h.test", "s@x.y", ""];
+        side.run(words)
+    };
+    assert_eq!(show("root").stdout, b"mbox ./Mailbox\ndid 1+0+0\n");
+    assert_eq!((show("joe").exit, show("joe").stdout), (111, Vec::new()));
 }
 
 #[test]
