@@ -133,6 +133,61 @@ mod tests {
         assert!(!rest.contains(&Next::Wait), "{rest:?}");
     }
 
+    /// What a server does that is no help.
+    #[derive(Clone, Copy)]
+    enum Server {
+        Fails,
+        Silent,
+        /// It truncates, and says nothing by TCP.
+        Truncates,
+        Unreachable,
+    }
+
+    /// Seconds until `servers` are given up.
+    fn cost(servers: &[Server]) -> u64 {
+        let mut schedule = Schedule::new(servers.len());
+        let (mut next, mut waited, mut rest) = (schedule.now(), Duration::ZERO, Duration::ZERO);
+        loop {
+            next = match next {
+                Next::GiveUp => return waited.as_secs(),
+                Next::Stream(_, step) => {
+                    waited += step;
+                    schedule.timed_out()
+                }
+                Next::Wait => {
+                    waited += rest;
+                    schedule.timed_out()
+                }
+                Next::Datagram(server, limit) => {
+                    rest = limit;
+                    match servers[server] {
+                        Server::Fails => schedule.failed(),
+                        Server::Silent => {
+                            waited += limit;
+                            schedule.timed_out()
+                        }
+                        Server::Truncates => schedule.truncated(),
+                        Server::Unreachable => schedule.unreachable(),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_nobody_tells_costs_so_many_seconds() {
+        use Server::{Fails, Silent, Truncates, Unreachable};
+        assert_eq!(cost(&[]), 0);
+        assert_eq!(cost(&[Silent]), 59);
+        assert_eq!(cost(&[Silent, Silent]), 118);
+        assert_eq!(cost(&[Fails]), 11);
+        assert_eq!(cost(&[Unreachable]), 0);
+        assert_eq!(cost(&[Unreachable, Silent]), 59);
+        assert_eq!(cost(&[Fails, Silent]), 70);
+        assert_eq!(cost(&[Truncates]), 10);
+        assert_eq!(cost(&[Silent, Truncates]), 23);
+    }
+
     #[test]
     fn a_truncated_answer_is_fetched_there_and_then_from_the_others() {
         let mut schedule = Schedule::new(3);

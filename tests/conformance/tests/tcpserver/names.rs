@@ -95,6 +95,24 @@ fn both_names_are_asked_for_at_once_with_ids_and_ports_of_their_own() {
 }
 
 #[test]
+fn aliases_are_followed_and_those_that_go_round_name_nobody() {
+    let alias = |name: &str| Answer::Records(vec![Record::Alias(name.into())]);
+    let dns = Dns::start(move |name, _| match name {
+        "2.0.7.127.in-addr.arpa" => alias("2.delegated.example"),
+        "2.delegated.example" => pointer("Peer.Example"),
+        "3.0.7.127.in-addr.arpa" | "b.example" => alias("a.example"),
+        "a.example" => alias("b.example"),
+        _ => Answer::NoName,
+    });
+    let side = Side::ours();
+    let named = |from: &str| told(&side, &["-v", "-R", "-l0"], &dns.place(), from).stdout;
+    assert_eq!(named("127.7.0.2"), b"TCPLOCALHOST=0\nTCPREMOTEHOST=peer.example\n");
+    let before = dns.asked().len();
+    assert_eq!(named("127.7.0.3"), b"TCPLOCALHOST=0\n");
+    assert_eq!(dns.asked().len() - before, 9);
+}
+
+#[test]
 fn rules_see_the_name() {
     let dns = Dns::start(world);
     let side = Side::ours();
