@@ -99,6 +99,25 @@ fn term_waits_for_a_processor_that_works() {
 }
 
 #[test]
+fn one_that_cannot_be_started_costs_no_line() {
+    let side = Side::ours();
+    side.directory("log");
+    side.mode("log", 0o777);
+    let words =
+        ["setuidgid", "nobody", "softlimit", "-p", "0", "multilog", "s4096", "!cat", "./log"];
+    let skip = if unix::Uid::effective().is_root() { 0 } else { 2 };
+    let mut program = side.command(&words[skip..]).converse();
+    tell(&mut program, &full());
+    program.hears(
+        "multilog: warning: unable to fork for processor in ./log, pausing: temporary failure\n",
+    );
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.ends(), 0);
+    assert_eq!(everything(&side, "log"), full());
+    assert_eq!(codes(&side, "log"), ["u"]);
+}
+
+#[test]
 fn an_empty_processor_is_none() {
     let side = Side::ours();
     let words = ["multilog", "s4096", "!exit 1", "!", "./log"];

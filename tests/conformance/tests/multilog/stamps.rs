@@ -60,6 +60,13 @@ fn file_name_patterns_hold_until_simple_ones() {
 }
 
 #[test]
+fn file_name_patterns_do_not_reach_into_the_next_line() {
+    // As a simple pattern it is for a line that begins with these three bytes.
+    let actions = ["-*", "+[x]*", "F", "-nothing", "e"];
+    assert_eq!(alerts(&actions, "[x]a\n[x]b\nxc\n"), "[x]a\n[x]b\n");
+}
+
+#[test]
 fn a_code_is_the_end_of_the_names_of_finished_files() {
     let side = Side::ours();
     let full = format!("{}\n", "x".repeat(4000));

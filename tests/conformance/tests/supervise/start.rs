@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use harness::{Side, case, until};
 
 use crate::services::{
-    SLEEPER, TALKER, comes_up, holds, is_supervised, listing, process, service, shows, status,
-    supervise, supervised, svc,
+    SLEEPER, TALKER, comes_up, holds, is_supervised, listing, process, service, shows, states,
+    status, supervise, supervised, svc,
 };
 
 #[test]
@@ -95,6 +95,29 @@ fn a_link_to_nothing_is_followed_and_its_target_made() {
         assert_eq!(mode & 0o7777, 0o700);
         assert!(state.join("status").is_file());
     }
+}
+
+#[test]
+fn a_service_that_cannot_be_written_keeps_its_state_elsewhere() {
+    let side = Side::ours();
+    side.directory("state");
+    service(&side, "sv", "touch here 2> ../said; exec sleep 600\n");
+    std::os::unix::fs::symlink("../state/sv", side.path().join("sv/supervise")).unwrap();
+    let unshare = ["unshare", "--user", "--map-root-user", "--mount"];
+    if side.run([&unshare[..], &["true"]].concat()).exit != 0 {
+        return harness::skipped_for("user and mount namespaces (unshare)");
+    }
+    let see = "mount --bind sv sv && mount -o remount,bind,ro sv && exec supervise sv";
+    let words = [&unshare[..], &["sh", "-c", see]].concat();
+    let mut supervise = side.command(words).start_in_background();
+    is_supervised(&side, "sv");
+    let old = comes_up(&side, "sv", 0);
+    holds(&side, "said", "Read-only file system\n");
+    svc(&side, "-t", "sv");
+    comes_up(&side, "sv", old);
+    states(&side, "sv", "signal 15\n");
+    svc(&side, "-dx", "sv");
+    assert_eq!((supervise.ends(), supervise.stderr()), (0, vec![]));
 }
 
 #[test]
