@@ -167,7 +167,10 @@ fn a_start_that_is_waited_for_can_be_called_off() {
     svc(&side, "-o", "sv");
     let again = [&before[..], b"up\n"].concat();
     assert!(until(|| side.read("sv/log") == again));
+    // It may have ended before its supervise has told of it.
     harness::becomes(|| status(&side, "sv"), (0, 0, 0));
+    shows(&side, "sv", "sv: down S seconds, normally up\n");
+    assert_eq!(side.read("sv/log"), again);
 }
 
 #[test]
