@@ -92,3 +92,18 @@ fn no_descriptor_of_ours_reaches_a_program() {
     assert_eq!(run.exit, 0);
     assert!(run.stdout.starts_with(&inherited), "{}", run.stdout.escape_ascii());
 }
+
+#[test]
+fn a_message_may_have_more_than_two_gibibytes() {
+    let side = Side::ours();
+    side.write("home/.qmail", "|test \"$(wc -c)\" = 2147483700 && tail -c 1 > last\n|exit 0\n");
+    let path = side.path().join("home/message");
+    side.write("home/message", "Subject: x\n\nbody");
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_len((1 << 31) + 52).unwrap();
+    let script = "exec qmail-local -- spec \"$PWD/home\" spec '' '' h.test s@x.y x < home/message";
+    let local = side.program("qmail-local").display().to_string();
+    let script = script.replace("qmail-local", &local);
+    let run = side.command(["sh", "-c", &script]).as_user().run();
+    assert_eq!((run.exit, run.stdout, run.stderr), (0, b"did 0+0+2\n".to_vec(), Vec::new()));
+}

@@ -1,8 +1,9 @@
 //! What is refused, and what fails.
 
+use std::ffi::OsString;
 use std::fs::File;
 
-use harness::{Case, Side, recorded};
+use harness::{Case, Side, recorded, strace};
 
 use crate::{Delivery, Several, without_ids};
 
@@ -66,6 +67,41 @@ fn a_group_of_the_user_s_own_may_write() {
     };
     assert_eq!(show("root").stdout, b"mbox ./Mailbox\ndid 1+0+0\n");
     assert_eq!((show("joe").exit, show("joe").stdout), (111, Vec::new()));
+}
+
+/// What a delivery to an extension says while `call` on `path`, in the home, fails as on a file server that
+/// is away.
+fn away(strace: &[OsString], path: &str, call: &str) -> String {
+    let side = Side::ours();
+    side.write("home/.qmail-default", "./Mailbox\n");
+    let home = side.path().join("home");
+    let whole = home.join(path);
+    let inject = format!("inject={call}:error=ESTALE");
+    let mut words = strace.to_vec();
+    words.extend(["-o".into(), home.join("trace").into(), "-e".into(), inject.into()]);
+    words.extend(["-P".into(), path.into(), "-P".into(), whole.into()]);
+    words.push(side.program("qmail-local").into());
+    words.extend(["--", "spec"].map(OsString::from));
+    words.push(home.into());
+    words.extend(["spec-x", "-", "x", "h.test", "s@x.y", "./Mailbox"].map(OsString::from));
+    let run = side.command(words).as_user().stdin_file(crate::MESSAGE).run();
+    assert_eq!((run.exit, side.read("home/Mailbox")), (111, Vec::new()), "{call} {path}");
+    let said = String::from_utf8(run.stderr).unwrap();
+    // Before it strace says which paths it looks for.
+    said.lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_file_server_that_is_away_is_a_deferral() {
+    let Some(strace) = strace() else { return };
+    let stale = "stale NFS file handle. (#4.3.0)";
+    let home = away(&strace, "", "chdir");
+    assert!(home.starts_with("Unable to switch to ") && home.ends_with(stale), "{home}");
+    for (path, call) in [(".qmail-x", "open,openat"), (".qmail-default", "open,openat")] {
+        assert_eq!(away(&strace, path, call), format!("Unable to open {path}: {stale}"));
+    }
+    let mbox = "Unable to open ./Mailbox: stale NFS file handle. (#4.2.1)";
+    assert_eq!(away(&strace, "./Mailbox", "open,openat"), mbox);
 }
 
 #[test]

@@ -30,6 +30,15 @@ fn it_does_not_start_without_what_it_needs() {
         daemon.end()
     })
     .same();
+    send("start-no-queue", |daemon| {
+        let (queue, aside) = (daemon.queue(""), daemon.side.home().join("aside"));
+        fs::rename(&queue, &aside).unwrap();
+        daemon.start(100);
+        daemon.logs("alert: cannot start: ");
+        fs::rename(&aside, &queue).unwrap();
+        daemon.end()
+    })
+    .same();
     send("start-running", |daemon| {
         let mutex = File::create(daemon.queue("lock/sendmutex")).unwrap();
         mutex.lock().unwrap();
