@@ -61,7 +61,8 @@ pub struct World {
     cleaner: Peer,
     signals: Signals,
     trigger: Trigger,
-    /// Messages with files left in `local/`, `remote/` or `bounce/` by others of their number.
+    /// Messages with files left in `local/`, `remote/` or `bounce/` by others of their number, or by an attempt
+    /// to preprocess them.
     strays: HashSet<MessageId>,
     /// The file of recipients that is being read on each channel.
     passes: Channels<Option<File>>,
@@ -123,7 +124,11 @@ impl World {
             Action::Look(id) => return Some(Event::Looked(id, self.look(id))),
             Action::Mark(channel, id, offset) => self.mark(channel, id, offset),
             Action::Open(channel, id) => return Some(self.open(channel, id)),
-            Action::Preprocess(ids) => return Some(Event::Preprocessed(self.preprocess(ids))),
+            Action::Over(id) => {
+                self.log.end(id);
+                self.ledger.over();
+            }
+            Action::Preprocess(ids, room) => return Some(self.preprocess(ids, room)),
             Action::Read(channel) => return Some(self.read(channel)),
             Action::Remove(channel, id, offset) => {
                 return Some(Event::Removed(channel, id, self.remove(channel, id, offset)));
@@ -136,6 +141,7 @@ impl World {
                 return sent.err().map(|_| Event::SpawnerGone(channel));
             }
             Action::Sweep(directory) => return Some(Event::InMess(self.in_mess(directory))),
+            Action::WriteDown(messages) => return Some(self.write_down(&messages)),
         }
         None
     }

@@ -78,7 +78,8 @@ pub enum State {
     Message,
     /// S3: `mess/` and `intd/`: the envelope is being written.
     Envelope,
-    /// S4: `mess/` and `todo/`: queued. `info/`, `local/` and `remote/` are half-made or left over.
+    /// S4: `mess/` and `todo/`: queued. `info/`, `local/` and `remote/` are half-made or left over. It may be
+    /// being delivered already.
     Queued,
     /// S5: `mess/` and `info/`: preprocessed; recipients are in `local/` and `remote/`.
     Preprocessed,
@@ -109,7 +110,7 @@ impl State {
             (State::Envelope, State::Message) | (State::Message, State::Absent) => {
                 &[Actor::Clean, Actor::Queue]
             }
-            (State::Queued, State::Preprocessed) => &[Actor::Clean],
+            (State::Queued, State::Preprocessed | State::Message) => &[Actor::Clean],
             (State::Preprocessed, State::Message) => &[Actor::Send],
             _ => &[],
         }

@@ -114,13 +114,16 @@ fn deliver(mut machine: Machine, mut world: World) -> Exit {
     let mut events = VecDeque::from([Event::Begin(found, failed)]);
     loop {
         while let Some(event) = events.pop_front() {
+            let mut answers = Vec::new();
             for action in machine.step(clock::wall().seconds, event) {
                 let is_end = action == Action::Exit;
-                events.extend(world.perform(action));
+                answers.extend(world.perform(action));
                 if is_end {
                     return Exit::OK;
                 }
             }
+            // What it asked for is told first: a turn may be the last, and then nothing shall be half done.
+            answers.into_iter().rev().for_each(|answer| events.push_front(answer));
         }
         events.extend(world.wait(machine.deadline(clock::wall().seconds)));
     }

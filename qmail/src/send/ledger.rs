@@ -20,6 +20,8 @@ pub struct Ledger<F> {
     removed: Vec<(MessageId, Name)>,
     /// True if envelopes have left `todo/`, and that may not be durable.
     has_left_todo: bool,
+    /// True if one of them was all that there was of its message.
+    is_over: bool,
 }
 
 #[derive(Debug)]
@@ -32,7 +34,7 @@ struct Open<F> {
 
 impl<F> Default for Ledger<F> {
     fn default() -> Ledger<F> {
-        Ledger { open: Vec::new(), removed: Vec::new(), has_left_todo: false }
+        Ledger { open: Vec::new(), removed: Vec::new(), has_left_todo: false, is_over: false }
     }
 }
 
@@ -88,12 +90,18 @@ impl<F> Ledger<F> {
         self.has_left_todo = true;
     }
 
+    /// A message is done with that was delivered straight from `todo/`, and its envelope has left: that
+    /// is to be durable.
+    pub fn over(&mut self) {
+        self.is_over = true;
+    }
+
     /// Makes everything durable that was noted, each file and directory in one call; gives the names of
     /// those where that failed.
     pub fn settle<D: Disk<File = F>>(&mut self, disk: &mut D) -> Vec<Name> {
         let mut failed = Vec::new();
         let marked = self.open.iter_mut().filter(|open| !open.is_durable);
-        let mut is_news = !self.removed.is_empty();
+        let mut is_news = std::mem::take(&mut self.is_over) || !self.removed.is_empty();
         for open in marked {
             is_news = true;
             open.is_durable = true; // a second try would say so without having done it
@@ -237,6 +245,17 @@ mod tests {
         ledger.mark(&mut disk, LOCAL, MessageId(24), 0).unwrap();
         ledger.settle(&mut disk);
         assert_eq!(disk.take()[2..], ["sync local/1/24", "sync todo"]);
+    }
+
+    #[test]
+    fn of_a_message_that_never_left_todo_its_name_there_matters() {
+        let (mut disk, mut ledger) = (Notes::default(), Ledger::default());
+        ledger.left_todo();
+        ledger.over();
+        ledger.over();
+        ledger.settle(&mut disk);
+        ledger.settle(&mut disk);
+        assert_eq!(disk.take(), ["sync todo"]);
     }
 
     #[test]

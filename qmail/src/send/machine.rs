@@ -7,174 +7,31 @@
 
 mod deliver;
 mod message;
+mod straight;
+mod terms;
 mod todo;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use queue::path::{Area, MessageId};
-use queue::sweep::Request;
+use queue::path::MessageId;
 
 use crate::send::jobs::Jobs;
 use crate::send::log::{Load, Log};
 use crate::send::schedule::Schedule;
-use crate::send::todo::Preprocessed;
 use crate::send::{Channel, Channels};
 
 use deliver::{Fresh, Lane};
 use message::{Asked, Message, Sweeping};
+use straight::Straight;
 use todo::Todo;
+
+pub use terms::{Action, Event, Found, Limits, Look};
 
 /// Until something that failed on this machine is tried again, in seconds.
 const SYSTEM_FAILURE: i64 = 123;
 
 /// The longest time between two turns, in seconds.
 const FOREVER: i64 = 86_400;
-
-/// What happens to the queue manager.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// qmail-clean answers requests.
-    Answers(Vec<u8>),
-    /// It begins, with these messages in the queue, and some that could not be looked at.
-    Begin(Vec<Found>, Vec<MessageId>),
-    /// A message has had its bounce, or needs none; or it could not be sent.
-    Bounced(MessageId, bool),
-    /// qmail-clean has ended.
-    CleanerGone,
-    /// A message's sender is forgotten; or it could not be.
-    Ended(MessageId, bool),
-    /// Messages of one directory of `mess/`.
-    InMess(Vec<MessageId>),
-    /// To end when no delivery is under way any more (SIGTERM).
-    Leave,
-    /// The control files say this.
-    Limits(Limits),
-    /// `todo/` has been listed, or could not be. True if the trigger is being watched.
-    Listed(Option<Vec<MessageId>>, bool),
-    /// A message has been looked at again.
-    Looked(MessageId, Look),
-    /// The file of recipients, or in that other area of the sender, could not be opened.
-    NotOpened(Channel, Area),
-    /// The file of recipients could not be read.
-    NotRead(Channel),
-    /// A file of recipients has been opened.
-    Opened {
-        /// On which channel.
-        channel: Channel,
-        /// The message's birth, in seconds since 1970.
-        birth: i64,
-        /// Its sender.
-        sender: Vec<u8>,
-    },
-    /// Messages whose files nobody needs.
-    Orphans(Vec<MessageId>),
-    /// Messages whose envelopes may be removed.
-    Preprocessed(Vec<Preprocessed>),
-    /// The trigger has been pulled.
-    Pulled,
-    /// The next bytes of a file of recipients, and whether they are the last.
-    Read(Channel, Vec<u8>, bool),
-    /// A file of recipients is gone; or it could not be removed.
-    Removed(Channel, MessageId, bool),
-    /// A spawner reports on deliveries.
-    Reports(Channel, Vec<u8>),
-    /// The control files are to be read again (SIGHUP).
-    Reread,
-    /// Every message is to be tried now (SIGALRM).
-    RunNow,
-    /// A spawner has ended.
-    SpawnerGone(Channel),
-    /// What has happened is told; time for one portion of everything else.
-    Turn,
-}
-
-/// What is to be done. Those that say so are answered by an event, at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Ask qmail-clean, which answers when it has done it.
-    Ask(Request),
-    /// Send what the message has in `bounce/`; answer with [`Event::Bounced`].
-    Bounce(MessageId),
-    /// Close the channel's file of recipients.
-    Close(Channel),
-    /// Add a recipient's failure to the message's bounce, for good.
-    Complain {
-        /// The message.
-        id: MessageId,
-        /// The recipient's channel.
-        channel: Channel,
-        /// The recipient.
-        recipient: Vec<u8>,
-        /// Why.
-        report: Vec<u8>,
-    },
-    /// Log the message's end and remove its sender; answer with [`Event::Ended`].
-    End(MessageId),
-    /// See which of these messages of `mess/` are nobody's; answer with [`Event::Orphans`].
-    Examine(Vec<MessageId>),
-    /// End the process.
-    Exit,
-    /// Write these lines.
-    Log(Vec<u8>),
-    /// See which files a message has; answer with [`Event::Looked`].
-    Look(MessageId),
-    /// Mark a recipient as done.
-    Mark(Channel, MessageId, u64),
-    /// Open a message's file of recipients for a pass; answer with [`Event::Opened`] or
-    /// [`Event::NotOpened`].
-    Open(Channel, MessageId),
-    /// Preprocess messages; answer with [`Event::Preprocessed`].
-    Preprocess(Vec<MessageId>),
-    /// Read on in the channel's file of recipients; answer with [`Event::Read`] or
-    /// [`Event::NotRead`].
-    Read(Channel),
-    /// Remove a file of recipients; if that cannot be, mark the last recipient as done. Answer with
-    /// [`Event::Removed`].
-    Remove(Channel, MessageId, Option<u64>),
-    /// Read the control files again; answer with [`Event::Limits`] if that can be.
-    Reread,
-    /// Note on the file of recipients when it is due, in seconds since 1970.
-    Save(Channel, MessageId, i64),
-    /// Watch the trigger anew and list `todo/`; answer with [`Event::Listed`].
-    Scan,
-    /// Send commands to a spawner.
-    Send(Channel, Vec<u8>),
-    /// List the directory of `mess/` with this number; answer with [`Event::InMess`].
-    Sweep(u64),
-}
-
-/// A message in the queue that is preprocessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Which.
-    pub id: MessageId,
-    /// When it is due on each channel that it has recipients on, in seconds since 1970.
-    pub due: Channels<Option<i64>>,
-    /// True if it has a file in `bounce/`.
-    pub has_bounce: bool,
-}
-
-/// What a look at a message showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
-    /// It is to be delivered.
-    Found(Found),
-    /// It is not there, or not preprocessed.
-    Gone,
-    /// It could not be seen.
-    Trouble,
-}
-
-/// Numbers out of control files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How many deliveries at a time.
-    pub concurrency: Channels<u16>,
-    /// How many recipients of one message may share a connection to their host.
-    pub together: u16,
-    /// How long recipients are tried, in seconds.
-    pub lifetime: u64,
-}
 
 /// The queue manager.
 #[derive(Debug)]
@@ -195,6 +52,7 @@ pub struct Machine {
     /// Messages that could not be looked at.
     failed: Schedule,
     todo: Todo,
+    straight: Straight,
     /// What qmail-clean has still to answer, the oldest first.
     asked: VecDeque<Asked>,
     /// The messages in it that are about to leave `todo/`.
@@ -227,6 +85,7 @@ impl Machine {
             done: Schedule::default(),
             failed: Schedule::default(),
             todo: Todo::due_at(now),
+            straight: Straight::default(),
             asked: VecDeque::new(),
             leaving_todo: HashSet::new(),
             leaving_mess: HashSet::new(),
@@ -245,6 +104,7 @@ impl Machine {
     pub fn step(&mut self, now: i64, event: Event) -> Vec<Action> {
         self.take_in(now, event);
         self.advance(now);
+        self.write_down();
         for channel in Channel::ALL {
             let commands = self.lanes[channel].take_commands();
             if !commands.is_empty() {
@@ -260,7 +120,7 @@ impl Machine {
             Event::Answers(bytes) => self.answers(now, &bytes),
             Event::Begin(found, failed) => self.begin(now, found, failed),
             Event::Bounced(id, is_bounced) => self.bounced(now, id, is_bounced),
-            Event::CleanerGone => self.cleaner_gone(),
+            Event::CleanerGone => self.cleaner_gone(now),
             Event::Ended(id, is_ended) => self.ended(now, id, is_ended),
             Event::InMess(ids) => self.in_mess(ids),
             Event::Leave => self.is_leaving = true,
@@ -271,15 +131,16 @@ impl Machine {
             Event::NotRead(channel) => self.not_read(channel),
             Event::Opened { channel, birth, sender } => self.opened(now, channel, birth, sender),
             Event::Orphans(ids) => ids.into_iter().for_each(|id| self.ask(Asked::Message(id))),
-            Event::Preprocessed(messages) => self.preprocessed(now, messages),
+            Event::Preprocessed(messages, singles) => self.preprocessed(now, messages, singles),
             Event::Pulled => self.todo.pull(),
             Event::Read(channel, bytes, is_whole) => self.lanes[channel].feed(bytes, is_whole),
             Event::Removed(channel, id, is_removed) => self.removed(now, channel, id, is_removed),
-            Event::Reports(channel, bytes) => self.reports(channel, &bytes),
+            Event::Reports(channel, bytes) => self.reports(now, channel, &bytes),
             Event::Reread => self.act(Action::Reread),
             Event::RunNow => self.lanes.all(|lane| lane.schedule.run(now)),
             Event::SpawnerGone(channel) => self.spawner_gone(channel),
             Event::Turn => self.turn(now),
+            Event::WrittenDown(messages) => self.written_down(now, messages),
         }
     }
 
@@ -291,7 +152,8 @@ impl Machine {
         if self.is_leaving {
             times.extend(self.is_drained().then_some(now));
         } else {
-            times.push(self.todo.next(now));
+            times.push(self.todo.next(now, self.may_look_at(now, 1) > 0));
+            times.extend(self.straight.next());
             times.extend(self.failed.next());
             times.push(self.sweeping.next(now));
             for channel in Channel::ALL {
@@ -334,6 +196,7 @@ impl Machine {
     fn turn(&mut self, now: i64) {
         let bounces = self.send_bounces(now);
         if !self.is_leaving {
+            self.lose_patience(now);
             self.scan_or_preprocess(now);
             self.look_again(now);
             self.sweep(now);
@@ -349,7 +212,11 @@ impl Machine {
     fn leave(&mut self) {
         for channel in Channel::ALL {
             let entries: Vec<_> = self.lanes[channel].schedule.drain().collect();
-            for entry in entries.into_iter().filter(|entry| !entry.is_saved) {
+            // A message that lies in todo/ has no file that could say when it is due.
+            let is_lying = |id| self.straight.has(id);
+            let unsaved =
+                entries.into_iter().filter(|entry| !entry.is_saved && !is_lying(entry.id));
+            for entry in unsaved.collect::<Vec<_>>() {
                 self.act(Action::Save(channel, entry.id, entry.time));
             }
         }

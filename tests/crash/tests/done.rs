@@ -150,6 +150,61 @@ fn each_sync_is_needed() {
     }
 }
 
+/// A message that was delivered straight from `todo/`.
+fn delivered() -> Model {
+    let envelope = b"u7\0p9\0Fa@b\0Tx@here\0".to_vec();
+    Model::holding([(Area::Mess.of(ID), 1, MESSAGE.to_vec()), (Area::Todo.of(ID), 2, envelope)])
+}
+
+/// How such a message goes.
+fn go(disk: &mut Model, told: &mut Told) -> Option<()> {
+    let (mut ledger, mut cleaner) = (Ledger::default(), Cleaner::default());
+    clean(&mut cleaner, disk, Request::Envelope(ID))?;
+    ledger.left_todo();
+    ledger.over();
+    ledger.settle(disk).is_empty().then_some(())?;
+    *told = Told::All;
+    clean(&mut cleaner, disk, Request::Message(ID))
+}
+
+fn check_delivered(image: &Image, told: Told) -> Result<(), Fault> {
+    let files = image.of(ID);
+    match (files.has(Area::Todo), files.has(Area::Mess)) {
+        (true, false) => Err(Fault::Stray),
+        (true, true) if told == Told::All => Err(Fault::Twice),
+        _ => Ok(()),
+    }
+}
+
+fn every_cut_delivered(disk: &Model, order: Order) -> Result<usize, Fault> {
+    let mut seen = 0;
+    for failing in [false, true] {
+        for calls in 0..12 {
+            let disk = disk.clone();
+            let mut disk = if failing { disk.failing_after(calls) } else { disk.cut_after(calls) };
+            let mut told = Told::Nothing;
+            let _ = go(&mut disk, &mut told); // it stops there
+            for image in disk.images(order) {
+                check_delivered(&image, told)?;
+                seen += 1;
+            }
+        }
+    }
+    Ok(seen)
+}
+
+#[test]
+fn a_message_that_never_left_todo_does_not_come_back() {
+    for order in [Order::Any, Order::Journal] {
+        println!(
+            "straight, {order:?}: {} images",
+            every_cut_delivered(&delivered(), order).unwrap()
+        );
+    }
+    let forgetful = delivered().forgetting_directory(Area::Todo.of(ID).parent());
+    assert_eq!(every_cut_delivered(&forgetful, Order::Any), Err(Fault::Twice));
+}
+
 /// qmail-clean by itself: a qmail-send that is another's syncs nothing.
 #[test]
 fn an_envelope_does_not_outlive_its_message() {

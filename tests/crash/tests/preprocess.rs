@@ -3,9 +3,11 @@
 
 use crash::{Image, Model, Order};
 use qmail::domains::DomainSet;
+use qmail::send::Channel;
 use qmail::send::log::Log;
 use qmail::send::route::Routes;
-use qmail::send::todo::{Queued, settle, split};
+use qmail::send::todo::{self, Queued, Single, Written, settle, split};
+use queue::disk::Disk;
 use queue::path::{Area, MessageId, Name};
 use queue::state::State;
 use queue::sweep::Request;
@@ -136,6 +138,58 @@ fn whatever_call_fails_nothing_is_lost_or_torn() {
             check(&image, TO_BOTH).unwrap();
         }
     }
+}
+
+/// Preprocesses the message after all, whose delivery has been tried straight from `todo/`.
+fn write_down(disk: &mut Model) -> Written {
+    let (sender, recipients) = (b"a@b".to_vec(), b"Tx@here\0".to_vec());
+    let single = Single { id: ID, sender, channel: Channel::Local, recipients };
+    todo::write_down(disk, &[single], &mut Log::default())[0].1
+}
+
+#[test]
+fn what_was_tried_from_todo_is_preprocessed_like_any_other() {
+    for order in [Order::Any, Order::Journal] {
+        let mut seen = 0;
+        for calls in 0..30 {
+            let mut disk = Model::holding(queued(TO_HERE)).cut_after(calls);
+            if write_down(&mut disk) == Written::Whole {
+                let _ = Request::Envelope(ID).perform(&mut disk); // the power may go there
+            }
+            for image in disk.images(order) {
+                check(&image, TO_HERE).unwrap();
+                seen += 1;
+            }
+        }
+        println!("after all, {order:?}: {seen} images");
+    }
+}
+
+/// A delivery that succeeds meanwhile ends the message where it lies.
+#[test]
+fn what_could_not_be_preprocessed_leaves_nothing_for_the_next_of_its_number() {
+    let mut outcomes = Vec::new();
+    for failing in 0..20 {
+        let mut disk = Model::holding(queued(TO_HERE)).failing_after(failing);
+        let written = write_down(&mut disk);
+        outcomes.push(written);
+        match written {
+            Written::Whole => {}
+            Written::Partly => {
+                for image in disk.images(Order::Any) {
+                    check(&image, TO_HERE).unwrap();
+                }
+            }
+            Written::NotAtAll => {
+                assert!(Request::Envelope(ID).perform(&mut disk).is_ok());
+                disk.sync_directory(&Area::Todo.of(ID).parent()).unwrap();
+                for image in disk.images(Order::Any) {
+                    assert_eq!(image.of(ID).state(), Some(State::Message), "{failing}");
+                }
+            }
+        }
+    }
+    assert!(outcomes.contains(&Written::NotAtAll) && outcomes.contains(&Written::Whole));
 }
 
 /// The model is worth something only if it notices what is left out.

@@ -50,15 +50,9 @@ fn local_to_alias() {
     let host = Host::start();
     host.write("qmail/alias/.qmail-help", "&you@daisychain.example\n");
     send(&host, "help@daisychain.example");
-    walks(
-        &host,
-        &[
-            " to local help@daisychain.example\n",
-            ": success: did_0+1+0/qp_",
-            " to local you@daisychain.example\n",
-            ": success: did_1+0+0/\n",
-        ],
-    );
+    walks(&host, &[" to local help@daisychain.example\n", ": success: did_0+1+0/qp_"]);
+    // The second may begin before the first is known to have succeeded.
+    walks(&host, &[" to local you@daisychain.example\n", ": success: did_1+0+0/\n"]);
     let mail = host.receives(1);
     assert!(mail[0].contains("\nDelivered-To: you@daisychain.example\n"), "{}", mail[0]);
     assert!(mail[0].contains("\nDelivered-To: help@daisychain.example\n"), "{}", mail[0]);

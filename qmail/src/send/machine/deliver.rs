@@ -24,14 +24,14 @@ pub(super) struct Lane {
     /// The message and the sender of a wide command among them that has not ended.
     unended: Option<(MessageId, Vec<u8>)>,
     /// The spawner understands wide commands.
-    is_wide: bool,
+    pub(super) is_wide: bool,
     reports: Reports,
     pass: Option<Pass>,
     /// What the pass waits for.
     awaited: Option<Awaited>,
     /// True if a file of recipients is open for the pass.
     is_open: bool,
-    is_alive: bool,
+    pub(super) is_alive: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,9 +191,14 @@ impl Machine {
     /// Begins a pass for the next message that is due, if there is one.
     fn begin_pass(&mut self, now: i64, channel: Channel) -> bool {
         let Some(id) = self.lanes[channel].schedule.pop(now) else {
+            self.straight.relax(channel);
             return false;
         };
+        self.straight.begun(id);
         if let Some(fresh) = self.fresh.remove(&(channel, id)) {
+            if fresh.birth == now {
+                self.straight.relax(channel);
+            }
             self.new_pass(now, channel, id, fresh.birth, fresh.sender);
             self.lanes[channel].feed(fresh.recipients, true);
         } else {
@@ -326,10 +331,13 @@ impl Machine {
         slot
     }
 
-    pub(super) fn reports(&mut self, channel: Channel, mut bytes: &[u8]) {
+    pub(super) fn reports(&mut self, now: i64, channel: Channel, mut bytes: &[u8]) {
         while let Some(heard) = self.lanes[channel].reports.next(&mut bytes) {
             match heard {
-                Heard::Report(report) => self.report(channel, report),
+                Heard::Report(report) => match self.lying(channel, report.delivery) {
+                    Some(id) => self.heard(now, id, report),
+                    None => self.conclude(channel, report),
+                },
                 Heard::Answer(Some(most)) => {
                     self.lanes[channel].is_wide = true;
                     self.most[channel] = most;
@@ -340,7 +348,8 @@ impl Machine {
         }
     }
 
-    fn report(&mut self, channel: Channel, report: Report) {
+    /// Notes what has become of a delivery.
+    pub(super) fn conclude(&mut self, channel: Channel, report: Report) {
         let Report { delivery: slot, mut text } = report;
         let Some(delivery) = self.lanes[channel].slots.release(slot) else {
             self.log.warning("internal error: delivery report out of range");

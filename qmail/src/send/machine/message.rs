@@ -33,12 +33,15 @@ pub(super) enum Asked {
     Envelope(Preprocessed, i64),
     /// To remove the message.
     Message(MessageId),
+    /// To remove the envelope of a message that is known from it.
+    Straight(MessageId),
 }
 
 impl Asked {
     fn request(&self) -> Request {
         match self {
             Asked::Envelope(message, _) => Request::Envelope(message.id),
+            Asked::Straight(id) => Request::Envelope(*id),
             Asked::Message(id) => Request::Message(*id),
         }
     }
@@ -158,6 +161,7 @@ impl Machine {
         }
         let is_new = match &asked {
             Asked::Envelope(message, _) => self.leaving_todo.insert(message.id),
+            Asked::Straight(id) => self.leaving_todo.insert(*id),
             Asked::Message(id) => self.leaving_mess.insert(*id),
         };
         // Asked twice, qmail-clean would remove the next message that gets the number.
@@ -173,25 +177,33 @@ impl Machine {
             let Some(asked) = self.asked.pop_front() else { return };
             match &asked {
                 Asked::Envelope(message, _) => self.leaving_todo.remove(&message.id),
+                Asked::Straight(id) => self.leaving_todo.remove(id),
                 Asked::Message(id) => self.leaving_mess.remove(id),
             };
-            if byte != Answer::Done.byte() {
-                let request = asked.request().to_bytes();
-                let name = request.strip_suffix(&[0]).unwrap_or_default();
-                self.log.warning(("qmail-clean unable to clean up ", name));
-                if matches!(asked, Asked::Envelope(..)) {
-                    self.todo.try_again(now);
+            if byte == Answer::Done.byte() {
+                match asked {
+                    Asked::Envelope(message, birth) => self.deliver(now, message, birth),
+                    Asked::Straight(id) => self.rise(id),
+                    Asked::Message(_) => {}
                 }
-            } else if let Asked::Envelope(message, birth) = asked {
-                self.deliver(now, message, birth);
+                continue;
+            }
+            let request = asked.request().to_bytes();
+            let name = request.strip_suffix(&[0]).unwrap_or_default();
+            self.log.warning(("qmail-clean unable to clean up ", name));
+            match asked {
+                Asked::Envelope(..) => self.todo.try_again(now),
+                Asked::Straight(id) => self.stays(now, id),
+                Asked::Message(_) => {}
             }
         }
     }
 
-    pub(super) fn cleaner_gone(&mut self) {
+    pub(super) fn cleaner_gone(&mut self, now: i64) {
         if std::mem::replace(&mut self.has_cleaner, false) {
             self.log.alert("oh no! lost qmail-clean connection! dying...");
             self.is_leaving = true;
+            self.give_up_all(now);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod host;
 mod random;
+mod straight;
 mod trouble;
 mod walks;
 mod wide;

@@ -7,7 +7,8 @@ use queue::path::MessageId;
 use super::{Action, Asked, Machine, SYSTEM_FAILURE};
 use crate::send::Channel;
 use crate::send::machine::deliver::Fresh;
-use crate::send::todo::{Preprocessed, Recipients};
+use crate::send::machine::straight::PATIENCE;
+use crate::send::todo::{Preprocessed, Recipients, Single};
 
 /// Between two looks into `todo/` whatever happens, in seconds.
 const SLEEP_TODO: i64 = 1500;
@@ -30,6 +31,8 @@ const FRESH: usize = 1000;
 pub(super) struct Todo {
     /// Messages that were listed, and are not preprocessed yet.
     listed: VecDeque<MessageId>,
+    /// From when on they are preprocessed, whatever they are.
+    late: i64,
     /// How many are being preprocessed.
     begun: usize,
     /// When it is listed next.
@@ -39,7 +42,7 @@ pub(super) struct Todo {
 
 impl Todo {
     pub(super) fn due_at(due: i64) -> Todo {
-        Todo { listed: VecDeque::new(), begun: 0, due, is_pulled: false }
+        Todo { listed: VecDeque::new(), late: due, begun: 0, due, is_pulled: false }
     }
 
     /// There is something new.
@@ -52,9 +55,18 @@ impl Todo {
         self.due = self.due.min(now.saturating_add(SYSTEM_FAILURE));
     }
 
-    /// When there is something to do.
-    pub(super) fn next(&self, now: i64) -> i64 {
-        if self.is_pulled || !self.listed.is_empty() { now } else { self.due }
+    /// When there is something to do; `may_look` if messages may be looked at now.
+    pub(super) fn next(&self, now: i64, may_look: bool) -> i64 {
+        match (self.listed.is_empty(), may_look) {
+            (true, _) if !self.is_pulled => self.due,
+            (true, _) | (false, true) => now,
+            (false, false) => self.late,
+        }
+    }
+
+    /// True if those that are listed have waited long enough.
+    pub(super) fn has_waited(&self, now: i64) -> bool {
+        now >= self.late
     }
 }
 
@@ -62,7 +74,7 @@ impl Machine {
     /// One portion: what has been listed before, or else a new list.
     pub(super) fn scan_or_preprocess(&mut self, now: i64) {
         if !self.todo.listed.is_empty() {
-            self.preprocess();
+            self.preprocess(now);
         } else if self.todo.is_pulled || now >= self.todo.due {
             self.todo.is_pulled = false;
             self.act(Action::Scan);
@@ -76,24 +88,34 @@ impl Machine {
             return;
         };
         self.todo.due = now.saturating_add(if is_watching { SLEEP_TODO } else { SLEEP_BLIND });
-        // Those are preprocessed already; their envelopes are about to go.
-        let new = ids.into_iter().filter(|id| !self.leaving_todo.contains(id));
+        // The others are known already; their envelopes are about to go.
+        let is_new = |id: &MessageId| !self.leaving_todo.contains(id) && !self.straight.has(*id);
+        let new = ids.into_iter().filter(is_new);
         self.todo.listed.extend(new);
-        self.preprocess();
+        self.todo.late = now.saturating_add(PATIENCE);
+        self.preprocess(now);
     }
 
-    fn preprocess(&mut self) {
-        let count = self.todo.listed.len().min(BATCH);
+    fn preprocess(&mut self, now: i64) {
+        let count = self.may_look_at(now, self.todo.listed.len().min(BATCH));
         if count > 0 {
             let batch = self.todo.listed.drain(..count).collect();
             self.todo.begun = count;
-            self.act(Action::Preprocess(batch));
+            self.act(Action::Preprocess(batch, self.room()));
         }
     }
 
-    pub(super) fn preprocessed(&mut self, now: i64, messages: Vec<Preprocessed>) {
-        if messages.len() < std::mem::take(&mut self.todo.begun) {
+    pub(super) fn preprocessed(
+        &mut self,
+        now: i64,
+        messages: Vec<Preprocessed>,
+        singles: Vec<Single>,
+    ) {
+        if messages.len() + singles.len() < std::mem::take(&mut self.todo.begun) {
             self.todo.try_again(now);
+        }
+        for single in singles {
+            self.lie(now, single);
         }
         for message in messages {
             self.ask(Asked::Envelope(message, now));

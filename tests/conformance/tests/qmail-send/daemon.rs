@@ -28,6 +28,8 @@ pub struct Daemon<'a> {
     pub side: &'a Side,
     /// Whether times of messages are noted at the end; they differ where a second has passed.
     pub notes_due: bool,
+    /// The spawners are of ours, which understand wide commands.
+    pub is_wide: bool,
     running: Option<Background>,
     pipes: BTreeMap<&'static str, File>,
     /// What was heard on a pipe and not looked at.
@@ -42,6 +44,7 @@ impl<'a> Daemon<'a> {
         let daemon = Daemon {
             side,
             notes_due: false,
+            is_wide: false,
             running: None,
             pipes: BTreeMap::new(),
             heard: RefCell::default(),
@@ -188,7 +191,7 @@ impl<'a> Daemon<'a> {
     }
 
     /// Adds what comes on a pipe to `bytes`. That ours asks whether it is understood is answered as the
-    /// original's spawners answer it.
+    /// original's spawners answer it, unless they are to be ours.
     fn listen(&self, pipe: &str, bytes: &mut Vec<u8>) {
         let mut buffer = [0; 4096];
         if let Ok(read) = (&self.pipes[pipe]).read(&mut buffer) {
@@ -196,8 +199,17 @@ impl<'a> Daemon<'a> {
         }
         if pipe != "to-clean" && bytes.starts_with(b"\xffwide\0\0\0") {
             bytes.drain(..8);
-            let answer = b"\xffZInternal error: delnum too big. (#4.3.5)\n\0";
+            let no: &[u8] = b"\xffZInternal error: delnum too big. (#4.3.5)\n\0";
+            let answer = if self.is_wide { b"\xffK200\0" } else { no };
             self.tell(&pipe.replace("to-", "from-"), answer);
+        }
+    }
+
+    /// Answers the questions that it has asked of the spawners.
+    pub fn answer_questions(&self) {
+        let mut heard = self.heard.borrow_mut();
+        for pipe in ["to-local", "to-remote"] {
+            self.listen(pipe, heard.entry(pipe).or_default());
         }
     }
 

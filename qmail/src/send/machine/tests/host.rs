@@ -11,7 +11,7 @@ use super::super::*;
 use crate::domains::{DomainMap, DomainSet};
 use crate::send::bounce::{self, Bounces};
 use crate::send::route::Routes;
-use crate::send::todo::Recipients;
+use crate::send::todo::{Preprocessed, Recipients, Single, Written};
 use crate::spawn::protocol::{Command, Commands, Slot, WIDE, push_answer, push_report};
 
 pub(super) const START: i64 = 1_000_000_000;
@@ -28,6 +28,14 @@ pub(super) struct Disk {
 
 pub(super) fn limits(local: u16, remote: u16) -> Limits {
     Limits { concurrency: Channels { local, remote }, together: 3, lifetime: 604_800 }
+}
+
+/// What is preprocessed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Preprocesses {
+    Everything,
+    /// What is not delivered straight from todo/.
+    TheRest,
 }
 
 pub(super) struct Host {
@@ -51,6 +59,7 @@ pub(super) struct Host {
     pub(super) is_watching: bool,
     /// File operations fail.
     pub(super) is_broken: bool,
+    pub(super) preprocesses: Preprocesses,
     pub(super) saved: Vec<(Channel, MessageId, i64)>,
     pub(super) has_exited: bool,
     pub(super) actions: Vec<Action>,
@@ -91,6 +100,7 @@ impl Host {
             unanswered: None,
             is_watching: true,
             is_broken: false,
+            preprocesses: Preprocesses::Everything,
             saved: Vec::new(),
             has_exited: false,
             actions: Vec::new(),
@@ -211,10 +221,11 @@ impl Host {
                 let sender = sender.clone().into_bytes();
                 return Some(Event::Opened { channel, birth: *birth, sender });
             }
-            Action::Preprocess(ids) => {
-                let done = ids.into_iter().map(|id| self.preprocess(id)).collect();
-                return Some(Event::Preprocessed(done));
+            Action::Over(id) => {
+                assert!(!self.disk.todo.contains_key(&id.0) && !self.disk.info.contains_key(&id.0));
+                self.log.end(id);
             }
+            Action::Preprocess(ids, room) => return Some(self.preprocess_all(ids, room)),
             Action::Read(channel) => {
                 let id = self.open[channel].expect("an open file");
                 if is_broken {
@@ -265,6 +276,11 @@ impl Host {
                 let ids = self.disk.mess.keys().filter(|&id| id % SPLIT == directory);
                 return Some(Event::InMess(ids.map(|&id| MessageId(id)).collect()));
             }
+            Action::WriteDown(singles) => {
+                let written =
+                    singles.into_iter().map(|single| (single.id, self.write_down(single)));
+                return Some(Event::WrittenDown(written.collect()));
+            }
         }
         None
     }
@@ -286,6 +302,40 @@ impl Host {
         let letter = &mut file[usize::try_from(offset).unwrap()];
         assert_eq!(*letter, b'T');
         *letter = b'D';
+    }
+
+    fn preprocess_all(&mut self, ids: Vec<MessageId>, mut room: Channels<usize>) -> Event {
+        let (mut done, mut singles) = (Vec::new(), Vec::new());
+        for id in ids {
+            match self.single(id, &mut room) {
+                Some(single) => singles.push(single),
+                None => done.push(self.preprocess(id)),
+            }
+        }
+        Event::Preprocessed(done, singles)
+    }
+
+    fn single(&mut self, id: MessageId, room: &mut Channels<usize>) -> Option<Single> {
+        if self.preprocesses == Preprocesses::Everything || self.disk.info.contains_key(&id.0) {
+            return None;
+        }
+        let envelope = self.disk.todo[&id.0].as_bytes();
+        let mut log = Log::default();
+        let single = Single::read(&self.routes, id, 1, envelope, &mut log)?;
+        let room = &mut room[single.channel];
+        *room = room.checked_sub(1)?;
+        self.log.new_message(id);
+        Some(single)
+    }
+
+    fn write_down(&mut self, single: Single) -> Written {
+        let Single { id, sender, channel, recipients } = single;
+        if self.is_broken {
+            return Written::NotAtAll;
+        }
+        self.disk.info.insert(id.0, (self.now, text(&sender)));
+        self.disk.recipients[channel].insert(id.0, recipients);
+        Written::Whole
     }
 
     fn preprocess(&mut self, id: MessageId) -> Preprocessed {

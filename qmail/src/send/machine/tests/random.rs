@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::super::*;
-use super::host::Host;
+use super::host::{Host, Preprocesses};
 use crate::spawn::protocol::Command;
 
 #[derive(Clone, Debug)]
@@ -53,9 +53,10 @@ fn text(command: &Command) -> String {
 
 impl Run {
     /// `bears`: what the spawners say of themselves.
-    fn new(bears: Option<u16>) -> Run {
+    fn new(bears: Option<u16>, preprocesses: Preprocesses) -> Run {
         let mut host = Host::new();
         host.bears = bears;
+        host.preprocesses = preprocesses;
         Run {
             host: host.begin(),
             under_way: Channels::default(),
@@ -152,8 +153,9 @@ proptest! {
     fn everybody_is_served_once(
         steps in proptest::collection::vec(step(), 0..80),
         bears in proptest::option::of(Just(1000)),
+        preprocesses in proptest::sample::select(vec![Preprocesses::Everything, Preprocesses::TheRest]),
     ) {
-        let mut run = Run::new(bears);
+        let mut run = Run::new(bears, preprocesses);
         for step in &steps {
             run.step(step);
         }

@@ -214,8 +214,9 @@ fn a_message_that_cannot_be_preprocessed_does_not_wait_for_the_next_one() {
     machine.step(START, Event::Pulled);
     machine.step(START, Event::Turn);
     let listed = Event::Listed(Some(vec![MessageId(7)]), true);
-    assert_eq!(machine.step(START, listed), [Action::Preprocess(vec![MessageId(7)])]);
-    machine.step(START, Event::Preprocessed(Vec::new()));
+    let wanted = Action::Preprocess(vec![MessageId(7)], Channels::default());
+    assert_eq!(machine.step(START, listed), [wanted]);
+    machine.step(START, Event::Preprocessed(Vec::new(), Vec::new()));
     assert_eq!(machine.deadline(START), START + 123);
 }
 

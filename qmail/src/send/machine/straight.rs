@@ -1,0 +1,288 @@
+//! Messages delivered straight from `todo/`.
+//!
+//! A message with one recipient is mostly done with a moment after it has come. So its files are not written
+//! before the first attempt, but only if that does not succeed, or takes long. Until then the message lies in
+//! `todo/`, and to everybody else it is one that nobody has looked at. What is reported of it waits until its
+//! envelope is gone: then it either is done with, or preprocessed like any other.
+//!
+//! This is so where the spawner is ours. Another's is used as its qmail-send uses it.
+
+use std::collections::HashMap;
+
+use queue::path::{Area, MessageId};
+
+use super::deliver::Fresh;
+use super::message::{Asked, Message};
+use super::{Action, Machine, SYSTEM_FAILURE};
+use crate::send::jobs::Delivery;
+use crate::send::log::Outcome;
+use crate::send::schedule::Schedule;
+use crate::send::todo::{Single, Written};
+use crate::send::{Channel, Channels};
+use crate::spawn::protocol::Report;
+
+/// A first attempt that is not over in this time is no reason any more to leave the message where it is. In
+/// seconds, the one begun counted.
+pub(super) const PATIENCE: i64 = 2;
+
+/// At most so many messages wait for a slot on a channel whose slots become free in time, and not more than it
+/// has slots.
+const WAITING: u16 = 64;
+
+/// Those messages.
+#[derive(Debug, Default)]
+pub(super) struct Straight {
+    messages: HashMap<MessageId, Lying>,
+    /// When they are to be preprocessed after all; one that is delivered, when its envelope is to be removed at
+    /// last.
+    due: Schedule,
+    /// How many wait for a slot.
+    waiting: Channels<usize>,
+    /// True after one has waited too long, until a new message has a slot at once.
+    is_slow: Channels<bool>,
+    /// What is to be preprocessed in this step.
+    unwritten: Vec<MessageId>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Lying {
+    single: Single,
+    stage: Stage,
+    is_waiting: bool,
+    /// What has become of the attempt.
+    heard: Option<Report>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It has an envelope and nothing else.
+    Untouched,
+    /// Its files are being written, or are there and its envelope is about to go.
+    Written,
+    /// It is delivered, and its envelope is about to go.
+    Delivered,
+    /// Nothing can be noted of it any more: it will be found where it is.
+    Lost,
+}
+
+impl Straight {
+    pub(super) fn has(&self, id: MessageId) -> bool {
+        self.messages.contains_key(&id)
+    }
+
+    /// When one has been left alone for long enough.
+    pub(super) fn next(&self) -> Option<i64> {
+        self.due.next()
+    }
+
+    /// The pass of a message begins: it waits no more.
+    pub(super) fn begun(&mut self, id: MessageId) {
+        if let Some(lying) = self.messages.get_mut(&id) {
+            let channel = lying.single.channel;
+            if std::mem::replace(&mut lying.is_waiting, false) {
+                self.waiting[channel] = self.waiting[channel].saturating_sub(1);
+            }
+        }
+    }
+
+    /// Nobody waits for the channel's slots, or not for long.
+    pub(super) fn relax(&mut self, channel: Channel) {
+        self.is_slow[channel] = false;
+    }
+
+    fn remove(&mut self, id: MessageId) -> Option<Lying> {
+        self.begun(id);
+        let removed = self.messages.remove(&id);
+        if self.messages.is_empty() {
+            self.due = Schedule::default(); // nobody is to be woken for those that are done with
+        }
+        removed
+    }
+}
+
+impl Machine {
+    /// How many messages more may lie in `todo/` until they are delivered.
+    pub(super) fn room(&self) -> Channels<usize> {
+        Channels::make(|channel| {
+            let lane = &self.lanes[channel];
+            if self.is_leaving || !self.has_cleaner || !lane.is_alive || !lane.is_wide {
+                return 0;
+            }
+            let slots = &lane.slots;
+            let is_quick = self.is_quick(channel);
+            let most = if is_quick { slots.limit().min(WAITING) } else { slots.free() };
+            usize::from(most).saturating_sub(self.straight.waiting[channel])
+        })
+    }
+
+    /// How many of those that are listed may be looked at now: where slots become free in time, waiting for one
+    /// costs less than preprocessing. But those behind them may be for another channel.
+    pub(super) fn may_look_at(&self, now: i64, most: usize) -> usize {
+        if self.todo.has_waited(now) {
+            return most;
+        }
+        let room = self.room();
+        let quick = Channel::ALL.into_iter().filter(|&channel| self.is_quick(channel));
+        quick.map(|channel| room[channel]).min().unwrap_or(most).min(most)
+    }
+
+    fn is_quick(&self, channel: Channel) -> bool {
+        let lane = &self.lanes[channel];
+        lane.is_alive && lane.is_wide && lane.slots.limit() > 0 && !self.straight.is_slow[channel]
+    }
+
+    /// A message that has only been read.
+    pub(super) fn lie(&mut self, now: i64, single: Single) {
+        let (id, channel) = (single.id, single.channel);
+        let has = Channels::make(|it| it == channel);
+        self.messages.insert(id, Message { has, has_bounce: false });
+        let (sender, recipients) = (single.sender.clone(), single.recipients.clone());
+        self.fresh.insert((channel, id), Fresh { sender, birth: now, recipients });
+        self.lanes[channel].schedule.push(now, id);
+        self.straight.due.push(now.saturating_add(PATIENCE), id);
+        self.straight.waiting[channel] += 1;
+        let stage = Stage::Untouched;
+        let lying = Lying { single, stage, is_waiting: true, heard: None };
+        self.straight.messages.insert(id, lying);
+    }
+
+    /// Those that have been left alone for long enough.
+    pub(super) fn lose_patience(&mut self, now: i64) {
+        while let Some(id) = self.straight.due.pop(now) {
+            let Some(lying) = self.straight.messages.get_mut(&id) else { continue };
+            self.straight.is_slow[lying.single.channel] |= lying.is_waiting;
+            match lying.stage {
+                Stage::Untouched => self.straight.unwritten.push(id),
+                Stage::Delivered if lying.heard.is_none() => self.ask(Asked::Straight(id)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The message that lies in `todo/`, if it is one of those that a delivery is of.
+    pub(super) fn lying(&mut self, channel: Channel, slot: u32) -> Option<MessageId> {
+        let job = self.lanes[channel].slots.get(slot)?.job;
+        let id = self.jobs.of(job)?.id;
+        self.straight.has(id).then_some(id)
+    }
+
+    /// An attempt is over.
+    pub(super) fn heard(&mut self, now: i64, id: MessageId, report: Report) {
+        let Some(lying) = self.straight.messages.get_mut(&id) else { return };
+        let is_success = report.text.first() == Some(&b'K');
+        lying.heard = Some(report);
+        match lying.stage {
+            Stage::Untouched if !self.has_cleaner => self.lose(now, id),
+            Stage::Untouched if is_success => {
+                lying.stage = Stage::Delivered;
+                self.ask(Asked::Straight(id));
+            }
+            Stage::Untouched => self.straight.unwritten.push(id),
+            Stage::Written | Stage::Delivered => {}
+            Stage::Lost => self.lose(now, id),
+        }
+    }
+
+    /// Preprocesses those that have to be, together.
+    pub(super) fn write_down(&mut self) {
+        let mut singles = Vec::new();
+        for id in std::mem::take(&mut self.straight.unwritten) {
+            let Some(lying) = self.straight.messages.get_mut(&id) else { continue };
+            if lying.stage == Stage::Untouched {
+                lying.stage = Stage::Written;
+                singles.push(lying.single.clone());
+            }
+        }
+        if !singles.is_empty() {
+            self.act(Action::WriteDown(singles));
+        }
+    }
+
+    pub(super) fn written_down(&mut self, now: i64, messages: Vec<(MessageId, Written)>) {
+        for (id, written) in messages {
+            let Some(lying) = self.straight.messages.get_mut(&id) else { continue };
+            match written {
+                Written::Whole if self.has_cleaner => self.ask(Asked::Straight(id)),
+                Written::NotAtAll if lying.heard.is_none() => {
+                    lying.stage = Stage::Untouched;
+                    self.straight.due.push(now.saturating_add(SYSTEM_FAILURE), id);
+                }
+                _ => self.give_up(now, id),
+            }
+        }
+    }
+
+    /// The envelope of a message is gone.
+    pub(super) fn rise(&mut self, id: MessageId) {
+        let Some(Lying { single, stage, heard, .. }) = self.straight.remove(id) else {
+            return;
+        };
+        let channel = single.channel;
+        if stage == Stage::Delivered {
+            if let Some(report) = heard {
+                self.put_down(channel, &report, Outcome::Success);
+            }
+            self.messages.remove(&id);
+            self.act(Action::Over(id));
+            self.ask(Asked::Message(id));
+        } else if let Some(report) = heard {
+            self.conclude(channel, report);
+        }
+    }
+
+    /// The envelope of a message could not be removed.
+    pub(super) fn stays(&mut self, now: i64, id: MessageId) {
+        let Some(lying) = self.straight.messages.get_mut(&id) else { return };
+        if lying.stage != Stage::Delivered {
+            self.give_up(now, id);
+            return;
+        }
+        // It must not be delivered again as long as this can be avoided.
+        self.straight.due.push(now.saturating_add(SYSTEM_FAILURE), id);
+        let channel = lying.single.channel;
+        if let Some(report) = lying.heard.take() {
+            self.put_down(channel, &report, Outcome::Success);
+        }
+    }
+
+    /// Nobody will remove envelopes any more.
+    pub(super) fn give_up_all(&mut self, now: i64) {
+        let ids: Vec<_> = self.straight.messages.keys().copied().collect();
+        for id in ids {
+            self.give_up(now, id);
+        }
+    }
+
+    fn give_up(&mut self, now: i64, id: MessageId) {
+        let Some(lying) = self.straight.messages.get_mut(&id) else { return };
+        lying.stage = Stage::Lost;
+        if lying.heard.is_some() {
+            self.lose(now, id);
+        }
+    }
+
+    /// Tells of an attempt that cannot be noted: the message is taken up again where it lies.
+    fn lose(&mut self, now: i64, id: MessageId) {
+        let Some(lying) = self.straight.remove(id) else { return };
+        self.messages.remove(&id);
+        self.todo.try_again(now);
+        let Some(report) = lying.heard else { return };
+        let is_success = report.text.first() == Some(&b'K');
+        if is_success {
+            let (name, then) = (Area::Todo.of(id), "; message will be delivered twice!");
+            self.log.warning(("trouble marking ", name.as_bytes(), then));
+        }
+        let outcome = if is_success { Outcome::Success } else { Outcome::Deferral };
+        self.put_down(lying.single.channel, &report, outcome);
+    }
+
+    /// Ends a delivery of which nothing is to be noted.
+    fn put_down(&mut self, channel: Channel, report: &Report, outcome: Outcome) {
+        let Some(delivery) = self.lanes[channel].slots.release(report.delivery) else { return };
+        let Delivery { number, job, .. } = delivery;
+        self.jobs.remove(job);
+        self.log.delivery(number, outcome, report.text.get(1..).unwrap_or_default());
+        self.status();
+    }
+}

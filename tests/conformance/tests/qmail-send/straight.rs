@@ -1,0 +1,135 @@
+//! Messages with one recipient, delivered straight from todo/ by spawners of ours.
+
+use std::fs;
+
+use harness::{Side, until};
+
+use super::daemon::Daemon;
+
+const LOCAL: &str = "x@mail.test";
+const REMOTE: &str = "x@remote.test";
+
+/// Begun with spawners of ours, with a message that is being delivered.
+fn under_way<'a>(side: &'a Side, recipient: &str) -> Daemon<'a> {
+    let mut daemon = Daemon::new(side);
+    side.control("concurrencylocal", "150\n");
+    side.control("concurrencyremote", "150\n");
+    daemon.is_wide = true;
+    daemon.start(100);
+    // It has heard both answers.
+    let has_heard = || {
+        daemon.answer_questions();
+        daemon.log().ends_with("status: local 0/150 remote 0/150\n")
+    };
+    assert!(until(has_heard), "{}", daemon.log());
+    daemon.put(30, &format!("u7|p99|Fa@b|T{recipient}|"));
+    daemon.pull();
+    let command = daemon.hear(if recipient == LOCAL { "to-local" } else { "to-remote" }, 5);
+    assert_eq!(command, format!("\\xff7/30\\x00a@b\\x000\\x00{recipient}\\x00\\x00"));
+    daemon
+}
+
+fn report(daemon: &Daemon<'_>, recipient: &str, text: &str) {
+    let pipe = if recipient == LOCAL { "from-local" } else { "from-remote" };
+    daemon.tell(pipe, &[b"\xff0:", text.as_bytes(), b"\0"].concat());
+}
+
+/// Which files the message has in todo/, info/, and of recipients.
+fn files(daemon: &Daemon<'_>) -> [bool; 4] {
+    ["todo/30", "info/7/30", "local/7/30", "remote/7/30"].map(|name| daemon.queue(name).exists())
+}
+
+const LYING: [bool; 4] = [true, false, false, false];
+
+#[test]
+fn a_success_leaves_no_file_and_is_told_when_the_envelope_is_gone() {
+    let side = Side::ours();
+    let mut daemon = under_way(&side, LOCAL);
+    assert_eq!(files(&daemon), LYING);
+    report(&daemon, LOCAL, "Kok\n");
+    assert_eq!(daemon.hear("to-clean", 1), "todo/30\\x00");
+    assert!(!daemon.log().contains("success"), "{}", daemon.log());
+    fs::remove_file(daemon.queue("todo/30")).unwrap();
+    daemon.tell("from-clean", b"+");
+    daemon.clean();
+    daemon.logs_last(
+        "new msg 30\n\
+         info msg 30: bytes 15 from <a@b> qp 99 uid 7\n\
+         starting delivery 1: msg 30 to local x@mail.test\n\
+         status: local 1/150 remote 0/150\n\
+         delivery 1: success: ok/\n\
+         status: local 0/150 remote 0/150\n\
+         end msg 30\n",
+    );
+    assert!(!daemon.queue("mess/7/30").exists());
+    assert_eq!(daemon.leave().exit, 0);
+}
+
+#[test]
+fn who_is_not_reached_at_once_has_a_file() {
+    let side = Side::ours();
+    let mut daemon = under_way(&side, REMOTE);
+    report(&daemon, REMOTE, "Zlater\n");
+    daemon.clean();
+    daemon.logs_last("delivery 1: deferral: later/\nstatus: local 0/150 remote 0/150\n");
+    assert_eq!(files(&daemon), [false, true, false, true]);
+    assert_eq!(fs::read(daemon.queue("info/7/30")).unwrap(), b"Fa@b\0");
+    assert_eq!(fs::read(daemon.queue("remote/7/30")).unwrap(), b"Tx@remote.test\0");
+    assert_eq!(daemon.leave().exit, 0);
+}
+
+#[test]
+fn a_delivery_that_takes_long_has_a_file_meanwhile() {
+    let side = Side::ours();
+    let mut daemon = under_way(&side, LOCAL);
+    daemon.clean();
+    assert_eq!(files(&daemon), [false, true, true, false]);
+    report(&daemon, LOCAL, "Kok\n");
+    daemon.clean();
+    daemon.logs_last("end msg 30\n");
+    assert_eq!(files(&daemon), [false; 4]);
+    assert_eq!(daemon.leave().exit, 0);
+}
+
+#[test]
+fn a_message_that_was_half_preprocessed_is_not_delivered_straight() {
+    let side = Side::ours();
+    let mut daemon = under_way(&side, LOCAL);
+    report(&daemon, LOCAL, "Kok\n");
+    daemon.clean();
+    daemon.clean();
+    daemon.file("info/7/30", "Fother@b|");
+    daemon.file("local/7/30", "Tother@mail.test|");
+    daemon.put(30, "u7|p99|Fa@b|Tx@mail.test|");
+    daemon.pull();
+    daemon.clean();
+    daemon.hear("to-local", 5);
+    assert_eq!(fs::read(daemon.queue("local/7/30")).unwrap(), b"Tx@mail.test\0");
+    report(&daemon, LOCAL, "Kok\n");
+    daemon.clean();
+    daemon.logs_last("end msg 30\n");
+    assert_eq!(files(&daemon), [false; 4]);
+    assert_eq!(daemon.leave().exit, 0);
+}
+
+/// After a clean stop the queue is one that any qmail-send carries on with.
+#[test]
+fn what_waits_at_the_end_is_where_it_was() {
+    let side = Side::ours();
+    let mut daemon = under_way(&side, LOCAL);
+    side.control("concurrencylocal", "1\n");
+    daemon.signal(unix::signal::Signal::SIGHUP);
+    daemon.logs_last("status: local 1/1 remote 0/150\n");
+    daemon.put(31, "u7|p99|Fa@b|Ty@mail.test|");
+    daemon.pull();
+    daemon.logs("info msg 31: ");
+    daemon.signal(unix::signal::Signal::SIGTERM);
+    report(&daemon, LOCAL, "Dno\n");
+    daemon.clean();
+    daemon.clean();
+    let run = daemon.end();
+    assert_eq!(run.exit, 0);
+    assert_eq!(files(&daemon), [false; 4]);
+    let log = String::from_utf8(run.stderr).unwrap();
+    assert!(log.contains("bounce msg 30 qp ") && log.ends_with("status: exiting\n"), "{log}");
+}
