@@ -42,13 +42,13 @@ fn a_program_is_needed() {
 #[test]
 fn bytes_can_be_made_printable() {
     let side = Side::ours();
-    let program = ["recordio", "-x", "printf", "a\\033[2J\\\\\\r\\n"];
+    let program = ["recordio", "-x", "printf", "a\\033[2J\\\\\\351\\177\\0\\r\\n"];
     let mut background = side.command(program).start_in_background();
     background.hears(" > [EOF]\n");
     assert_eq!(background.ends(), 0);
-    assert_eq!(background.stdout(), b"a\x1b[2J\\\r\n");
+    assert_eq!(background.stdout(), b"a\x1b[2J\\\xe9\x7f\0\r\n");
     let log = String::from_utf8(background.stderr()).unwrap();
-    assert!(log.contains(" > a\\033[2J\\\\\\015 \n"), "{log}");
+    assert!(log.contains(" > a\\033[2J\\\\\\351\\177\\000\\015 \n"), "{log}");
 }
 
 /// Talks to a program that answers each line with the next of `replies`; the log, with `PID` for the
