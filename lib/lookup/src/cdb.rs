@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use unix::clock;
 use unix::errno::Errno;
 
-pub use writer::{Finished, Writer};
+pub use writer::{Finished, Hidden, Writer};
 
 /// Bytes of the pointers at the beginning of a file: an empty database has just these.
 const HEADER: usize = 2048;

@@ -24,10 +24,32 @@ fn the_file_is_the_same_byte_for_byte() {
     compiled("1.2.3.4:deny\n").same();
     compiled("1.2.3.4:deny").same();
     compiled("127.0.0.1:deny\n:allow,A=\"b\",TCPLOCALHOST=/x/,C=\"\"\n").same();
-    compiled("1.2.3.4:deny\n1.2.3.4:allow,X=\"y\"\n").same();
     compiled("1.2.3.4:deny,A=xfoox\n10.:allow,B=\",:=\"\n").same();
     compiled("=a.b:deny\n=.b:allow\n=:allow\njoe@1.2.3.4:deny\njoe@=h.x:deny\n").same();
     compiled("# 1.2.3.4:deny\n\n  \t\n1.2.3.4:allow \t \n").same();
+}
+
+#[test]
+fn a_rule_for_an_address_that_has_one_is_told() {
+    for (rules, told) in [
+        (
+            "1.2.3.4:deny\n1.2.3.4:allow,X=\"y\"\n",
+            "a rule for an address that has one never matches: 1.2.3.4",
+        ),
+        (
+            ":deny\n1.2.3.4-7:deny\n10.:deny\n1.2.3.5:allow\n:allow\n10.:allow\n",
+            "3 rules for addresses that have one never match, the first: 1.2.3.5",
+        ),
+    ] {
+        let warning = format!("tcprules: warning: {told}\n");
+        let case = compiled(rules).same_stdout().same_exit().same_files();
+        let _ = case.differing_stderr(&warning, "");
+    }
+    let side = Side::ours();
+    let run = compile(&side, "10.0.0.0/12:deny\n10.0.0.0/13:allow\n10.0.0.1/12:allow\n");
+    let warning =
+        "tcprules: warning: a rule for an address that has one never matches: 10.0.0.0/12\n";
+    assert_eq!((run.exit, String::from_utf8(run.stderr).unwrap().as_str()), (0, warning));
 }
 
 #[test]

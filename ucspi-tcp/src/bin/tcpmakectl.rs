@@ -17,6 +17,9 @@ fn main() -> ExitCode {
 fn run(mut args: Args) -> Result<Exit, Fatal> {
     let path = args.path()?;
     let aside = args.path()?;
-    rules::compile(BufReader::with_capacity(BUFFER, fd::stdin()), &path, &aside)?;
+    let warning = rules::compile(BufReader::with_capacity(BUFFER, fd::stdin()), &path, &aside)?;
+    if let Some(warning) = warning {
+        TCPMAKECTL.warning(&warning, ());
+    }
     Ok(Exit::OK)
 }

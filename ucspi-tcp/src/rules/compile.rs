@@ -3,7 +3,7 @@
 use std::io::{self, BufRead};
 use std::path::Path;
 
-use lookup::cdb::Writer;
+use lookup::cdb::{Hidden, Writer};
 use memchr::memchr;
 use prog::{Fatal, OrFatal};
 use wire::gather::Gather;
@@ -12,8 +12,12 @@ use wire::text;
 use super::{Address, Lengths, Wrong, parse};
 
 /// Compiles the rules of `input` into `aside`, which then becomes `path`. After a failure `path` is
-/// what it was, and there is no `aside`.
-pub fn compile(mut input: impl BufRead, path: &Path, aside: &Path) -> Result<(), Fatal> {
+/// what it was, and there is no `aside`. Gives a warning, if there is reason for one.
+pub fn compile(
+    mut input: impl BufRead,
+    path: &Path,
+    aside: &Path,
+) -> Result<Option<String>, Fatal> {
     let writer = Writer::create(aside).or_fatal(("unable to create ", aside))?;
     let (lengths, data) = (Lengths::default(), Gather::default());
     let mut compiler = Compiler { writer, aside, number: 0, lengths, data };
@@ -79,12 +83,23 @@ impl Compiler<'_> {
         added.or_fatal(("unable to write to ", self.aside))
     }
 
-    fn finish(mut self, path: &Path) -> Result<(), Fatal> {
+    fn finish(mut self, path: &Path) -> Result<Option<String>, Fatal> {
         let written = ("unable to write to ", self.aside);
         if let Some((key, data)) = self.lengths.record() {
             self.writer.add(key, &data).or_fatal(written)?;
         }
         let finished = self.writer.finish().or_fatal(written)?;
-        finished.commit(path).or_fatal(("unable to move ", self.aside, " to ", path))
+        // Without knowing that, the rules are as good.
+        let hidden = finished.hidden(self.aside).unwrap_or_default();
+        finished.commit(path).or_fatal(("unable to move ", self.aside, " to ", path))?;
+        Ok(hidden.map(|hidden| told(&hidden)))
+    }
+}
+
+fn told(Hidden { count, key }: &Hidden) -> String {
+    let key = key.escape_ascii();
+    match count {
+        1 => format!("a rule for an address that has one never matches: {key}"),
+        _ => format!("{count} rules for addresses that have one never match, the first: {key}"),
     }
 }

@@ -1,5 +1,6 @@
 //! Building a database.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,17 @@ impl Slot {
 #[derive(Debug)]
 pub struct Finished {
     replacement: Replacement,
+    /// Where records are whose keys have the same hash: an earlier one, and one that comes later.
+    twins: Vec<(u32, u32)>,
+}
+
+/// Records that nobody finds who looks for the first with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// How many there are.
+    pub count: usize,
+    /// The key of the first of them.
+    pub key: Vec<u8>,
 }
 
 impl Writer {
@@ -87,10 +99,10 @@ impl Writer {
     pub fn finish(mut self) -> io::Result<Finished> {
         let mut pointers = Vec::with_capacity(HEADER);
         let (sorted, lengths) = by_table(&std::mem::take(&mut self.slots));
-        let (mut tables, mut slots) = (&sorted[..], Vec::new());
+        let (mut tables, mut slots, mut twins) = (&sorted[..], Vec::new(), Vec::new());
         for count in lengths {
             let table = tables.split_off(..count).unwrap_or_default();
-            let length = arrange(table, &mut slots)?;
+            let length = arrange(table, &mut slots, &mut twins)?;
             pointers.extend(pair(self.position, length));
             let bytes = slots.as_flattened();
             self.advance(bytes.len() as u64)?;
@@ -99,7 +111,7 @@ impl Writer {
         self.write()?;
         self.replacement.file().write_all_at(&pointers, 0)?;
         self.replacement.file().sync_all()?;
-        Ok(Finished { replacement: self.replacement })
+        Ok(Finished { replacement: self.replacement, twins })
     }
 
     fn advance(&mut self, count: u64) -> io::Result<()> {
@@ -125,6 +137,22 @@ impl Writer {
 }
 
 impl Finished {
+    /// The records whose key an earlier one has. `aside` is the file's name, still.
+    pub fn hidden(&self, aside: &Path) -> io::Result<Option<Hidden>> {
+        let mut twins = self.twins.clone();
+        twins.sort_unstable_by_key(|&(_, later)| later);
+        let mut hidden: Option<Hidden> = None;
+        let file = if twins.is_empty() { return Ok(None) } else { file::open_read(aside)? };
+        for (earlier, later) in twins {
+            let key = key_at(&file, later)?;
+            // Other keys may have that hash, too.
+            if key_at(&file, earlier)? == key {
+                hidden.get_or_insert(Hidden { count: 0, key }).count += 1;
+            }
+        }
+        Ok(hidden)
+    }
+
     /// Puts the database in place at `path`, durably.
     pub fn commit(self, path: &Path) -> io::Result<()> {
         self.replacement.rename(path)?;
@@ -133,6 +161,15 @@ impl Finished {
             _ => file::sync_directory(&PathBuf::from(".")),
         }
     }
+}
+
+/// The key of the record at `position`.
+fn key_at(file: &File, position: u32) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    file.read_exact_at(&mut length, position.into())?;
+    let mut key = vec![0; u32::from_le_bytes(length) as usize];
+    file.read_exact_at(&mut key, u64::from(position) + 8)?;
+    Ok(key)
 }
 
 /// The slots of each table together, as they come within it, and how many each table has.
@@ -160,18 +197,32 @@ fn by_table(slots: &[Slot]) -> (Vec<Slot>, [usize; 256]) {
 }
 
 /// Makes `slots` the hash table of what is in `table`, as the file has it: twice as long, each in the
-/// first free place from its own on. Gives the number of slots.
-fn arrange(table: &[Slot], slots: &mut Vec<[u8; 8]>) -> io::Result<u32> {
+/// first free place from its own on. Gives the number of slots, and adds to `twins` the positions of two
+/// records for each that comes after another with the same hash.
+fn arrange(
+    table: &[Slot],
+    slots: &mut Vec<[u8; 8]>,
+    twins: &mut Vec<(u32, u32)>,
+) -> io::Result<u32> {
     slots.clear();
     slots.resize(table.len() * 2, FREE);
     let length = length(slots.len())?;
     for slot in table {
         let home = (slot.hash >> 8).checked_rem(length).unwrap_or_default();
         let (before, from) = slots.split_at_mut(home as usize);
-        let mut places = from.iter_mut().chain(before);
-        if let Some(free) = places.find(|place| **place == FREE) {
-            *free = pair(slot.hash, slot.position);
+        let mut twin = None;
+        for place in from.iter_mut().chain(before) {
+            if *place == FREE {
+                *place = pair(slot.hash, slot.position);
+                break;
+            }
+            if let ([hash, position], []) = place.as_chunks::<4>()
+                && u32::from_le_bytes(*hash) == slot.hash
+            {
+                twin = twin.or(Some(u32::from_le_bytes(*position)));
+            }
         }
+        twins.extend(twin.map(|twin| (twin, slot.position)));
     }
     Ok(length)
 }
@@ -215,6 +266,26 @@ mod tests {
     }
 
     #[test]
+    fn who_has_a_key_that_was_there_is_hidden() {
+        let dir = tempfile::tempdir().unwrap();
+        let hidden = |keys: &[&str]| {
+            let aside = dir.path().join("aside");
+            let mut writer = Writer::create(&aside).unwrap();
+            for key in keys {
+                writer.add(key.as_bytes(), b"data").unwrap();
+            }
+            writer.finish().unwrap().hidden(&aside).unwrap()
+        };
+        assert_eq!(hidden(&[]), None);
+        assert_eq!(hidden(&["a", "b", ""]), None);
+        // These have the same hash.
+        assert_eq!(hash(b"!B"), hash(b"\"!"));
+        assert_eq!(hidden(&["!B", "\"!"]), None);
+        let found = Hidden { count: 3, key: b"b".to_vec() };
+        assert_eq!(hidden(&["a", "b", "c", "b", "a", "d", "a"]), Some(found));
+    }
+
+    #[test]
     fn a_full_place_is_passed_over_to_the_next_and_from_the_last_to_the_first() {
         let arranged = |places: &[u32]| {
             let table: Vec<Slot> = (1..)
@@ -222,7 +293,7 @@ mod tests {
                 .map(|(at, place)| Slot { hash: place << 8, position: at })
                 .collect();
             let mut slots = vec![[9; 8]];
-            arrange(&table, &mut slots).unwrap();
+            arrange(&table, &mut slots, &mut Vec::new()).unwrap();
             slots.iter().map(|slot| slot[4]).collect::<Vec<_>>()
         };
         assert_eq!(arranged(&[]), []);
