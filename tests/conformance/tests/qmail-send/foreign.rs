@@ -7,6 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use harness::{Side, skipped_for};
 
 use super::daemon::Daemon;
+use super::send;
 
 /// Ends it; gives its log.
 fn log_of(daemon: &mut Daemon<'_>) -> String {
@@ -235,4 +236,40 @@ fn half_a_million_recipients_take_no_memory() {
     (0..10).for_each(|number| daemon.report("local", number, "Znot now\n"));
     (0..10).for_each(|_| drop(daemon.command("local")));
     assert!(daemon.peak() < 24 * 1024, "{} KiB", daemon.peak());
+}
+
+#[test]
+fn a_file_of_recipients_that_goes_meanwhile_is_told() {
+    send("unmarked", |daemon| {
+        daemon.begin();
+        daemon.put(30, "u7|p99|Fa@b|Tx@mail.test|Ty@mail.test|");
+        daemon.pull();
+        daemon.clean();
+        daemon.command("local");
+        daemon.command("local");
+        let file = daemon.queue("local/7/30");
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        daemon.report("local", 0, "Kok\n");
+        daemon.logs("warning: trouble marking local/7/30; message will be delivered twice!\n");
+        fs::remove_dir(&file).unwrap();
+        daemon.file("local/7/30", "Tx@mail.test|Ty@mail.test|");
+        daemon.logs_last("status: local 1/10 remote 0/20\n");
+        daemon.report("local", 1, "Kok\n");
+        daemon.clean();
+        daemon.leave()
+    })
+    .same();
+    send("untimed", |daemon| {
+        daemon.begin();
+        daemon.put(30, "u7|p99|Fa@b|Tx@mail.test|");
+        daemon.pull();
+        daemon.clean();
+        daemon.command("local");
+        daemon.report("local", 0, "Znot yet\n");
+        daemon.logs_last("status: local 0/10 remote 0/20\n");
+        fs::remove_file(daemon.queue("local/7/30")).unwrap();
+        daemon.leave()
+    })
+    .same();
 }
