@@ -235,6 +235,18 @@ mod tests {
     }
 
     #[test]
+    fn name_servers_that_are_silent_to_the_end_of_the_schedule_are_a_deferral() {
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let servers = vec![silent.local_addr().unwrap(); 2];
+        // A schedule of 50 milliseconds instead of one of a minute for each server.
+        let resolver = Resolver::new(servers).within(std::time::Duration::from_millis(50));
+        for route in [Route::default(), Route::parse(b"relay.test")] {
+            let found = find(&resolver, b"h.test", &route, || Ok::<_, ()>(Vec::new()));
+            assert_eq!(found, Ok(Err(Nowhere::Soft)));
+        }
+    }
+
+    #[test]
     fn an_exchanger_that_cannot_be_looked_up_matters_only_without_others() {
         let exchanger = |preference, host: &str| Exchanger { preference, host: host.into() };
         let two = [exchanger(10, "a.test"), exchanger(20, "b.test")];

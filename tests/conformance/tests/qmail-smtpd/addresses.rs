@@ -210,3 +210,26 @@ fn missing_rcpthosts() {
     let Run { stdout, .. } = talk(&side, &Setup { controls: &controls, ..NOTHING }, &turns);
     assert_eq!(String::from_utf8(stdout).unwrap(), said([ok; 12]));
 }
+
+#[test]
+fn nothing_before_the_last_at_makes_a_relay() {
+    same(case(
+        "relay-tricks",
+        &NOTHING,
+        &[
+            "MAIL FROM:<a@b>\r\n",
+            "RCPT TO:<\"\"@there.test>\r\n",
+            "RCPT TO:<\"x@here.test\"@there.test>\r\n",
+            "RCPT TO:<x@here.test@there.test>\r\n",
+            "RCPT TO:<@here.test:x@there.test>\r\n",
+            "RCPT TO:<x\\@there.test@here.test>\r\n",
+            "RCPT TO:<x%there.test@here.test>\r\n",
+            "RCPT TO:<there.test!x@here.test>\r\n",
+            "RCPT TO:<x@there.test.here.test>\r\n",
+            "RCPT TO:<x@here.test.>\r\n",
+            "RCPT TO:<\"\"@here.test>\r\n",
+            "RSET\r\n",
+            "QUIT\r\n",
+        ],
+    ));
+}
