@@ -1,6 +1,6 @@
 //! start, finish, stop, notify.
 
-use harness::{Side, until};
+use harness::{Side, becomes, until};
 use unix::signal::Signal;
 
 use crate::services::{
@@ -21,6 +21,9 @@ fn each_script_has_its_place() {
     script(&side, "run", "rm bad && exit 3; exec sleep 600\n");
     let mut supervise = supervise(&side, "sv");
     holds(&side, "sv/log", "start\nrun\n");
+    // It has not found the file, nor will it.
+    let comm = format!("/proc/{}/comm", comes_up(&side, "sv", 0));
+    becomes(|| std::fs::read_to_string(&comm).unwrap_or_default(), "sleep\n");
     side.write("sv/bad", "");
     svc(&side, "-k", "sv");
     // It is over in no time, and started again a second later.
