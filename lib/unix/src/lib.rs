@@ -23,6 +23,7 @@ pub mod signal;
 pub mod socket;
 pub mod timed;
 pub mod title;
+pub mod together;
 pub mod user;
 pub mod watch;
 

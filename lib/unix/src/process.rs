@@ -200,7 +200,7 @@ fn no_signals() -> libc::sigset_t {
 }
 
 /// Blocks every signal, so that no handler runs while memory is shared; gives the old mask.
-fn block_signals() -> libc::sigset_t {
+pub(crate) fn block_signals() -> libc::sigset_t {
     let (mut all, mut old) = (no_signals(), no_signals());
     // SAFETY: `all` is valid.
     unsafe { libc::sigfillset(&raw mut all) };
@@ -220,7 +220,7 @@ fn childrens(mut mask: libc::sigset_t) -> libc::sigset_t {
     mask
 }
 
-fn restore_signals(mask: &libc::sigset_t) {
+pub(crate) fn restore_signals(mask: &libc::sigset_t) {
     // SAFETY: `mask` is valid; no old mask is asked for.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
 }

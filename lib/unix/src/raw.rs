@@ -83,6 +83,13 @@ pub(crate) fn duplicate(from: c_int, to: c_int) -> Result<(), Errno> {
     unsafe { call(libc::SYS_dup3, [number(from), number(to), 0, 0]) }.map(drop)
 }
 
+/// Makes a file's bytes durable, or a file, or a directory's names.
+pub(crate) fn sync(descriptor: c_int, is_bytes: bool) -> Result<(), Errno> {
+    let number_of_call = if is_bytes { libc::SYS_fdatasync } else { libc::SYS_fsync };
+    // SAFETY: neither call has a pointer.
+    unsafe { call(number_of_call, [number(descriptor), 0, 0, 0]) }.map(drop)
+}
+
 /// Makes `path` the working directory.
 pub(crate) fn change_directory(path: &CStr) -> Result<(), Errno> {
     // SAFETY: the kernel reads a string that outlives the call.
