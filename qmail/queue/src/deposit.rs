@@ -117,31 +117,55 @@ pub fn deposit<D: Disk>(
     message: &mut impl Read,
     envelope: &mut impl Read,
 ) -> Result<MessageId, Refusal> {
-    let mut buffer = BUFFER.lock().unwrap_or_else(PoisonError::into_inner);
-    let buffer = buffer.as_mut_slice();
+    Place::make(disk, stamp)?.fill(disk, stamp, message, envelope)
+}
 
-    let (id, mut file) = create(disk, stamp)?;
-    let mut intd = None;
-    let written = (|| {
-        write_message(disk, &mut file, buffer, &stamp.received(), message)?;
-        let intd = intd.insert(create_envelope(disk, id)?);
-        write_envelope(disk, intd, buffer, stamp, envelope)?;
+/// The file of a message, made and empty: [`deposit`] before there is a message.
+#[derive(Debug)]
+pub struct Place<F> {
+    id: MessageId,
+    file: F,
+}
 
-        disk.start_sync(&file);
-        disk.start_sync(intd);
-        disk.sync_directory(&Area::Mess.of(id).parent()).map_err(|_| Refusal::Mess)?;
-        disk.sync(intd).map_err(|_| Refusal::Write)?;
-        disk.sync(&file).map_err(|_| Refusal::Write)?;
-        disk.link(&Area::Intd.of(id), &Area::Todo.of(id)).map_err(|_| Refusal::Todo)
-    })();
-    if let Err(refusal) = written {
-        take_back(disk, id, &mut file, intd.as_mut());
-        return Err(refusal);
+impl<F> Place<F> {
+    /// Makes the file (S2).
+    pub fn make<D: Disk<File = F>>(disk: &mut D, stamp: &Stamp) -> Result<Place<F>, Refusal> {
+        let (id, file) = create(disk, stamp)?;
+        Ok(Place { id, file })
     }
-    // From the link on the message is qmail-send's. If this fails it may be delivered although it
-    // is refused: twice is allowed, lost is not.
-    disk.sync_directory(&Area::Todo.of(id).parent()).map_err(|_| Refusal::Todo)?;
-    Ok(id)
+
+    /// Does the rest of [`deposit`].
+    pub fn fill<D: Disk<File = F>>(
+        mut self,
+        disk: &mut D,
+        stamp: &Stamp,
+        message: &mut impl Read,
+        envelope: &mut impl Read,
+    ) -> Result<MessageId, Refusal> {
+        let mut buffer = BUFFER.lock().unwrap_or_else(PoisonError::into_inner);
+        let buffer = buffer.as_mut_slice();
+        let (id, file) = (self.id, &mut self.file);
+        let mut intd = None;
+        let written = (|| {
+            write_message(disk, file, buffer, &stamp.received(), message)?;
+            let intd = intd.insert(create_envelope(disk, id)?);
+            write_envelope(disk, intd, buffer, stamp, envelope)?;
+
+            disk.start_sync(file);
+            disk.start_sync(intd);
+            disk.sync_together([intd, file], &Area::Mess.of(id).parent())
+                .map_err(|_| Refusal::Write)?;
+            disk.link(&Area::Intd.of(id), &Area::Todo.of(id)).map_err(|_| Refusal::Todo)
+        })();
+        if let Err(refusal) = written {
+            take_back(disk, id, file, intd.as_mut());
+            return Err(refusal);
+        }
+        // From the link on the message is qmail-send's. If this fails it may be delivered although it
+        // is refused: twice is allowed, lost is not.
+        disk.sync_directory(&Area::Todo.of(id).parent()).map_err(|_| Refusal::Todo)?;
+        Ok(id)
+    }
 }
 
 /// S1 → S2: an empty file in `mess/`, named by its own inode number.

@@ -5,10 +5,12 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use unix::dir::Dir;
+use unix::together::{self, Durable};
 
 use crate::home::Home;
 use crate::path::MessageId;
@@ -66,6 +68,17 @@ pub trait Disk {
         &mut self,
         directory: &(impl AsRef<Path> + ?Sized),
     ) -> Result<(), Self::Error>;
+
+    /// Makes durable the bytes of `files` and which names are in `directory`, in any order or at the same
+    /// time.
+    fn sync_together(
+        &mut self,
+        files: [&Self::File; 2],
+        directory: &(impl AsRef<Path> + ?Sized),
+    ) -> Result<(), Self::Error> {
+        self.sync_directory(directory)?;
+        files.into_iter().try_for_each(|file| self.sync(file))
+    }
 
     /// Gives the file `old` a second name, which must not exist.
     fn link(
@@ -174,6 +187,16 @@ impl Disk for Queue {
 
     fn sync_directory(&mut self, directory: &(impl AsRef<Path> + ?Sized)) -> io::Result<()> {
         self.dir.open_dir(directory.as_ref())?.sync()
+    }
+
+    fn sync_together(
+        &mut self,
+        files: [&File; 2],
+        directory: &(impl AsRef<Path> + ?Sized),
+    ) -> io::Result<()> {
+        let directory = self.dir.open_dir(directory.as_ref())?;
+        let [one, other] = files.map(|file| Durable::Bytes(file.as_fd()));
+        together::sync_all([Durable::Names(directory.as_fd()), one, other])
     }
 
     fn link(

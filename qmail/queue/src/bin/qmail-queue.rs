@@ -11,14 +11,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use prog::{Args, Exit, Program};
-use queue::deposit::{Origin, Refusal, Stamp, deposit};
+use queue::deposit::{Origin, Place, Refusal, Stamp, deposit};
 use queue::disk::{Queue, Unreachable};
 use queue::extra::Extra;
 use queue::home::{Account, Home};
 use queue::{series, trigger};
 use unix::dir::Dir;
 use unix::signal::{self, Signal};
-use unix::{Gid, Uid, clock, fd, process};
+use unix::{Gid, Uid, clock, fd, poll, process};
 
 const QMAIL_QUEUE: Program = Program::new("qmail-queue", "[series]").crash(Exit(81)).silent();
 
@@ -52,10 +52,16 @@ fn run(mut args: Args) -> Result<Exit, Refusal> {
     set_signals().map_err(|_| Refusal::Internal)?;
     signal::alarm(DAY);
 
+    let is_series = args.optional().is_some_and(|word| word == series::ARGUMENT);
+    let place = Place::make(&mut queue, &stamp)?;
+    if is_series && poll::until(&fd::stdin(), false, None).is_ok() {
+        // Such a client may start this program long before it has a message.
+        stamp.time = clock::wall().seconds;
+    }
     // The envelope is read from descriptor 1, whatever that is called elsewhere.
-    deposit(&mut queue, &stamp, &mut fd::stdin(), &mut extra.with(fd::stdout()))?;
+    place.fill(&mut queue, &stamp, &mut fd::stdin(), &mut extra.with(fd::stdout()))?;
     trigger::pull(queue.dir());
-    if args.optional().is_none_or(|word| word != series::ARGUMENT) {
+    if !is_series {
         return Ok(Exit::OK);
     }
     let Ok(stream) = fd::take(series::DESCRIPTOR).map(UnixStream::from) else {

@@ -35,8 +35,11 @@ const WRITING: &str = "openat,?open,write,writev,pwrite64,linkat,?link,unlinkat,
 /// Runs a round in which nothing happens, to see what calls there are.
 pub fn record(world: &mut World, why: Why) -> Vec<Point> {
     let calls = if why == Why::Death { TELLING } else { WRITING };
+    // It has children that share its memory and make some of its calls. strace counts the calls of each
+    // process by itself, so what happens to one of them happens to all.
+    let follow = if world.program() == "qmail-queue" { "-f " } else { "" };
     let file = world.host.path("calls");
-    world.options(&format!("-y -s 40 -o {} -e trace={calls}", file.display()));
+    world.options(&format!("{follow}-y -s 40 -o {} -e trace={calls}", file.display()));
     let _ = world.round("recorded"); // nothing is to be learnt from it but the calls
     let _ = world.finish(); // as above
     let trace = fs::read(&file).expect("a record of calls");
@@ -45,14 +48,17 @@ pub fn record(world: &mut World, why: Why) -> Vec<Point> {
     let lines = trace.lines().filter(|line| line.contains('(') && !line.starts_with("---"));
     let (mut points, mut counts) = (Vec::new(), HashMap::new());
     for line in lines {
+        let (process, line) = by(line);
         let (call, rest) = line.split_once('(').expect("a call");
         // strace counts each call by itself.
-        let when = *counts.entry(call).and_modify(|count| *count += 1).or_insert(1);
+        let when = *counts.entry((process, call)).and_modify(|count| *count += 1).or_insert(1);
         let changes = !matches!(call, "openat" | "open") || rest.contains("O_CREAT");
         let is_there = why == Why::Death || rest.contains(&host);
         // What was refused anyway, and the trigger, which nobody waits for.
         let matters = why == Why::Death || !rest.contains("/lock/") && !line.contains(" = -1 ");
-        if !(changes && is_there && matters) {
+        let name = format!("{call}-{when}");
+        let is_new = points.iter().all(|known: &Point| known.name != name);
+        if !(changes && is_there && matters && is_new) {
             continue;
         }
         let what = match why {
@@ -63,11 +69,16 @@ pub fn record(world: &mut World, why: Why) -> Vec<Point> {
         let file = refused(world);
         let options = format!("-y -s 40 -o {} -e trace={call}", file.display());
         points.push(Point {
-            name: format!("{call}-{when}"),
-            options: format!("{options} -e inject={call}:{what}:when={when}"),
+            name,
+            options: format!("{follow}{options} -e inject={call}:{what}:when={when}"),
         });
     }
     points
+}
+
+/// The number of the process that a line is about, if strace tells it, and the rest of the line.
+fn by(line: &str) -> (&str, &str) {
+    line.split_at(line.bytes().take_while(|byte| b"0123456789 ".contains(byte)).count())
 }
 
 /// Where strace tells of the calls of a round like the one that fails.
@@ -82,7 +93,11 @@ pub fn failed(world: &World) -> Option<String> {
     let trace = fs::read(refused(world)).unwrap_or_default();
     let _ = fs::remove_file(refused(world)); // a round without the program leaves none
     let trace = String::from_utf8_lossy(&trace).into_owned();
-    let line = trace.lines().find(|line| line.ends_with("(INJECTED)"))?;
+    let at = trace.lines().position(|line| line.ends_with("(INJECTED)"))?;
+    let (process, line) = by(trace.lines().nth(at)?);
+    // Where another process came in between, the call began on an earlier line.
+    let earlier = trace.lines().take(at).map(by).filter(|(other, _)| *other == process);
+    let line = if line.starts_with('<') { earlier.last()?.1 } else { line };
     let (call, arguments) = line.split_once('(')?;
     let host = world.host.path("").display().to_string();
     let (_, file) = arguments.split_once(&host)?;

@@ -105,6 +105,11 @@ impl World {
         self.host.command(words).env("PATH", format!("{bin}:/usr/local/bin:/usr/bin:/bin"))
     }
 
+    /// The program that dies.
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
     /// The program's next run is under strace with these options.
     pub fn options(&mut self, options: &str) {
         if self.outlives_a_round() {
