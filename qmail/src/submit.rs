@@ -27,6 +27,9 @@ const BUFFER: usize = 64 * 1024;
 /// The queue program, below the home.
 const QUEUE: &str = "bin/qmail-queue";
 
+/// The exit code of a child that could not become the program.
+const UNABLE: u8 = 120;
+
 /// What a queue program may say of its own on descriptor 6.
 const LONGEST_TEXT: usize = 255;
 
@@ -44,6 +47,8 @@ pub struct Submission {
     pipe: Option<File>,
     envelope: Option<File>,
     errors: Option<File>,
+    /// The child was not waited for until it ran the program: if it could not, it has ended with 111.
+    is_beside: bool,
     /// The program says here that the message is queued and that it takes another one.
     series: Option<File>,
     /// Which message of the program's this is.
@@ -97,13 +102,7 @@ impl Submission {
         series: Option<OwnedFd>,
         variables: Vec<(&'static str, Vec<u8>)>,
     ) -> io::Result<Submission> {
-        signal::ignore(Signal::SIGPIPE)?;
-        let (message_end, message) = fd::pipe()?;
-        let (envelope_end, envelope) = fd::pipe()?;
-        let (errors, errors_end) = fd::pipe()?;
-        for ours in [&message, &envelope, &errors] {
-            fd::nonblocking(ours, true)?;
-        }
+        let (ours, [message_end, envelope_end, errors_end]) = pipes()?;
         let mut chain = Chain::new([here(&program)]);
         chain.argv0(program);
         chain.directory(&home.path);
@@ -121,15 +120,21 @@ impl Submission {
             Ok(child) => Ok(child),
             Err(SpawnError::Fork(errno)) => return Err(errno.into()),
             Err(SpawnError::Enter(failure)) if failure.step == Step::Directory => Err(61),
-            Err(SpawnError::Enter(_)) => Err(120),
+            Err(SpawnError::Enter(_)) => Err(UNABLE),
         };
+        Ok(Submission::to(child, ours))
+    }
+
+    /// A message for `child`, which has the other ends of these pipes.
+    fn to(child: Result<Child, u8>, [message, envelope, errors]: [OwnedFd; 3]) -> Submission {
         let qp = child.as_ref().map_or(0, |child| child.pid.as_raw().unsigned_abs().into());
-        Ok(Submission {
+        Submission {
             child,
             qp,
             pipe: Some(message.into()),
             envelope: Some(envelope.into()),
             errors: Some(errors.into()),
+            is_beside: false,
             series: None,
             round: 0,
             piece: None,
@@ -137,7 +142,7 @@ impl Submission {
             buffer: Vec::with_capacity(BUFFER),
             complete: false,
             failed: false,
-        })
+        }
     }
 
     /// What logs and replies call `qp`: the process id of the queue program, for the first message
@@ -204,11 +209,14 @@ impl Submission {
         let socket = self.series.take().filter(|_| is_queued && complete);
         let verdict = match (self.child, socket) {
             (Ok(child), Some(socket)) => {
-                let idle = Idle::new(child, socket, self.round + 1);
+                let idle = Idle::further(child, socket, self.round + 1);
                 return (Verdict::Accepted { qp: self.qp }, Some(idle));
             }
             (Err(code), _) => Verdict::of_code(code, complete, &self.text, self.qp),
             (Ok(child), None) => match child.wait() {
+                Ok(status) if self.is_beside && status.code() == Some(111) => {
+                    Verdict::of_code(UNABLE, complete, &self.text, self.qp)
+                }
                 Ok(status) => Verdict::of_status(status, complete, &self.text, self.qp),
                 Err(_) => Verdict::lost_child(),
             },
@@ -318,6 +326,19 @@ impl Submission {
         }
         false
     }
+}
+
+/// The pipes for a message, its envelope, and what the program says: our ends and the program's. From here on
+/// SIGPIPE is ignored in this process.
+fn pipes() -> io::Result<([OwnedFd; 3], [OwnedFd; 3])> {
+    signal::ignore(Signal::SIGPIPE)?;
+    let (message_end, message) = fd::pipe()?;
+    let (envelope_end, envelope) = fd::pipe()?;
+    let (errors, errors_end) = fd::pipe()?;
+    for ours in [&message, &envelope, &errors] {
+        fd::nonblocking(ours, true)?;
+    }
+    Ok(([message, envelope, errors], [message_end, envelope_end, errors_end]))
 }
 
 impl Write for Submission {

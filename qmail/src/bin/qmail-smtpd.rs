@@ -108,7 +108,7 @@ struct Server<'a> {
     session: Session,
     site: Site<'a>,
     bare_cr: BareCr,
-    /// The queue program that has taken the last message, if it takes more.
+    /// The queue program that waits for a message.
     queue: Option<Idle>,
 }
 
@@ -167,6 +167,11 @@ impl<'a> Server<'a> {
                     Step::Abort => return client.send().map(|()| LOST),
                     Step::Quit => return client.send().map(|()| Exit::OK),
                 }
+            }
+            if self.queue.is_none() && self.session.expects_message() {
+                // It gets ready while the client reads the reply and asks for DATA.
+                client.send()?;
+                self.queue = Idle::start(self.home);
             }
             if !client.listen()? {
                 return Ok(LOST);

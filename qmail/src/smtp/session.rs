@@ -170,6 +170,12 @@ impl Session {
         &self.settings
     }
 
+    /// Whether there is somebody to send a message to, so that it will probably come.
+    #[must_use]
+    pub fn expects_message(&self) -> bool {
+        self.mail.as_ref().is_some_and(|mail| mail.envelope.count > 0)
+    }
+
     /// Appends what is said first.
     pub fn greet(&self, out: &mut Vec<u8>) {
         push(out, &[b"220 ", &self.settings.greeting, b" ESMTP\r\n"]);

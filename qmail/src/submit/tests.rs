@@ -1,3 +1,4 @@
+use super::idle::Waiting;
 use super::*;
 use std::os::fd::AsFd;
 
@@ -62,6 +63,54 @@ fn a_program_that_cannot_be_run_is_temporary() {
     let mut submission = Submission::run(&home, "/bin/true".into(), None, Vec::new()).unwrap();
     submission.envelope(b"", [&b"a@b"[..]]);
     assert_eq!(submission.finish(), Verdict::temporary("qq trouble in home directory (#4.3.0)"));
+}
+
+/// A home whose queue program is a shell script.
+fn home_with_queue(script: &str) -> (tempfile::TempDir, Home) {
+    let (dir, home) = home();
+    let write =
+        "mkdir bin; printf '#!/bin/sh\\n%s\\n' \"$1\" > bin/qmail-queue; chmod +x bin/qmail-queue";
+    let mut chain = Chain::new(["/bin/sh", "-c", write, "sh", script]);
+    chain.directory(dir.path());
+    assert!(chain.spawn().unwrap().wait().unwrap().is_success());
+    (dir, home)
+}
+
+#[test]
+fn a_program_that_waits_for_a_message_is_given_one() {
+    let (dir, home) =
+        home_with_queue("echo $* > ${0%/*}/got; cat >> ${0%/*}/got; cat <&1 >/dev/null");
+    let mut submission = Idle::start(&home).unwrap().next().unwrap();
+    let pid = submission.qp();
+    submission.write_all(b"one").unwrap();
+    submission.envelope(b"a@b", [&b"c@d"[..]]);
+    // It says nothing of another message: the series ends with it.
+    let (verdict, next) = submission.conclude();
+    assert_eq!((verdict, next.is_none()), (Verdict::Accepted { qp: pid }, true));
+    assert_eq!(std::fs::read(dir.path().join("bin/got")).unwrap(), b"series\none");
+}
+
+#[test]
+fn a_program_that_waits_in_vain_is_waited_for() {
+    let (dir, home) = home_with_queue("cat >/dev/null; cat <&1; echo over > ${0%/*}/got; exit 54");
+    drop(Idle::start(&home).unwrap());
+    assert_eq!(std::fs::read(dir.path().join("bin/got")).unwrap(), b"over\n");
+}
+
+#[test]
+fn a_program_that_has_ended_takes_no_message() {
+    let (_dir, home) = home();
+    let idle = Idle::start(&home).unwrap();
+    let Some(Waiting::First(submission)) = &idle.0 else { panic!("{idle:?}") };
+    // Its end is seen when it comes; before, a message may be begun, and its verdict tells.
+    assert!(poll::until(submission.series.as_ref().unwrap(), false, None).unwrap());
+    assert!(idle.next().is_none());
+    let mut submission = match Idle::start(&home).unwrap().0.take() {
+        Some(Waiting::First(submission)) => *submission,
+        other => panic!("{other:?}"),
+    };
+    submission.envelope(b"", [&b"a@b"[..]]);
+    assert_eq!(submission.finish(), Verdict::temporary("unable to exec qq (#4.3.0)"));
 }
 
 #[test]

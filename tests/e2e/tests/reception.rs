@@ -94,3 +94,35 @@ fn step_5_the_postmaster_has_no_case() {
     assert!(mail.contains("\nSubject: from there\n"), "{mail}");
     assert!(mail.contains("Delivered-To: "), "{mail}");
 }
+
+/// How many files of messages there are in the queue.
+fn messages(host: &Host) -> usize {
+    let files = |folder: std::fs::DirEntry| std::fs::read_dir(folder.path()).unwrap().count();
+    let folders = std::fs::read_dir(host.path("qmail/queue/mess")).unwrap();
+    folders.map(|folder| files(folder.unwrap())).sum()
+}
+
+/// The queue program is there when DATA comes, and gone without a trace when none comes.
+#[test]
+fn a_client_that_has_a_recipient_and_no_message_leaves_nothing_behind() {
+    let host = Host::start();
+    let mut smtp = Smtp::connect(host.port());
+    smtp.reply();
+    smtp.ok(&format!("MAIL FROM:<{ADDRESS}>"), "250 ");
+    assert_eq!(messages(&host), 0);
+    smtp.ok(&format!("RCPT TO:<{ADDRESS}>"), "250 ");
+    assert!(until(|| messages(&host) == 1), "{}", host.said());
+    smtp.ok("RSET", "250 ");
+    // The next message has it.
+    smtp.ok("MAIL FROM:<>", "250 ");
+    smtp.ok(&format!("RCPT TO:<{ADDRESS}>"), "250 ");
+    smtp.ok("DATA", "354 ");
+    smtp.ok("Subject: after all\r\n\r\nx\r\n.", "250 ");
+    assert!(host.receives(1)[0].contains("\nSubject: after all\n"));
+    smtp.ok("QUIT", "221 ");
+    let mut smtp = Smtp::connect(host.port());
+    smtp.envelope(ADDRESS, ADDRESS);
+    assert!(until(|| messages(&host) == 1), "{}", host.said());
+    drop(smtp);
+    assert!(until(|| messages(&host) == 0), "{}", host.said());
+}
