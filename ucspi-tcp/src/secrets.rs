@@ -5,6 +5,8 @@
 //! and `AUTHENTICATE` and a mechanism (RFC 9051 for IMAP). So is everything that it says in the
 //! exchange which such a command begins, until the server says that it is over.
 
+use memchr::memchr_iter;
+
 /// Stands for what is hidden, however long that is.
 const HIDDEN: &[u8] = b"***";
 /// So much of each line is looked at to know what it is.
@@ -106,17 +108,17 @@ impl Secrets {
                 self.is_secret = true;
                 self.state = State::Literal(left.saturating_sub(part.len() as u64));
             }
+            State::Command if self.is_secret => {}
             State::Command => {
-                let mut known = self.client.head.len();
+                let known = self.client.head.len();
                 self.client.extend(part);
-                while !self.is_secret
-                    && let Some((&byte, after)) = rest.split_first()
-                {
-                    let before = self.client.head.get(..known).unwrap_or_default();
-                    self.is_secret = byte == b' ' && precedes_secret(before);
-                    (known, rest) = (known + 1, after);
-                }
-                return rest;
+                let before = |blank: usize| self.client.head.get(..known + blank);
+                let secret = memchr_iter(b' ', part)
+                    .map_while(|blank| Some((blank, before(blank)?)))
+                    .find(|(_, head)| precedes_secret(head));
+                let rest = secret.and_then(|(blank, _)| part.get(blank + 1..));
+                self.is_secret = rest.is_some();
+                return rest.unwrap_or_default();
             }
         }
         self.client.extend(part);
