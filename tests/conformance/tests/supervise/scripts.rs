@@ -18,7 +18,10 @@ fn each_script_has_its_place() {
     for name in ["start", "finish", "stop"] {
         script(&side, name, "");
     }
-    script(&side, "run", "rm bad && exit 3; exec sleep 600\n");
+    // Whether it is bad is settled before it says that it runs.
+    let run = "#!/bin/sh\nrm bad; is_good=$?; echo run >> log\n\
+               [ $is_good = 1 ] || exit 3; exec sleep 600\n";
+    side.script("sv/run", run);
     let mut supervise = supervise(&side, "sv");
     holds(&side, "sv/log", "start\nrun\n");
     // It has not found the file, nor will it.

@@ -23,7 +23,8 @@ fn asked(dns: &Dns, host: &str, rules: Option<&str>, variables: &[(&str, &str)])
         let run = run.run();
         // Ours asks for both families.
         let names = dns.asked().into_iter().skip(before).filter(|asked| asked.kind == "A");
-        let names: Vec<String> = names.map(|asked| asked.name + "\n").collect();
+        let mut names: Vec<String> = names.map(|asked| asked.name + "\n").collect();
+        names.dedup(); // a server that is slow to answer is asked again
         Run { stdout: names.concat().into_bytes(), ..run }
     })
 }

@@ -107,9 +107,13 @@ fn aliases_are_followed_and_those_that_go_round_name_nobody() {
     let side = Side::ours();
     let named = |from: &str| told(&side, &["-v", "-R", "-l0"], &dns.place(), from).stdout;
     assert_eq!(named("127.7.0.2"), b"TCPLOCALHOST=0\nTCPREMOTEHOST=peer.example\n");
-    let before = dns.asked().len();
-    assert_eq!(named("127.7.0.3"), b"TCPLOCALHOST=0\n");
-    assert_eq!(dns.asked().len() - before, 9);
+    // A server that is slow to answer is asked again.
+    sometime(|| {
+        let before = dns.asked().len();
+        assert_eq!(named("127.7.0.3"), b"TCPLOCALHOST=0\n");
+        let count = dns.asked().len() - before;
+        if count == 9 { Ok(()) } else { Err(count) }
+    });
 }
 
 #[test]
