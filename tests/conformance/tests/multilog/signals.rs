@@ -36,6 +36,8 @@ fn term_ends_it_between_lines() {
         let mut program = started(side, &["./log"]);
         tell(&mut program, "one\n");
         holds(side, "log", "one\n");
+        // The original does not notice it just before it waits.
+        assert!(until(|| is_waiting(&program)));
         program.signal(Signal::SIGTERM);
         assert_eq!(program.ends(), 0);
         ended(program)
@@ -43,6 +45,7 @@ fn term_ends_it_between_lines() {
     .same();
     case(|side| {
         let mut program = started(side, &["./log"]);
+        assert!(until(|| is_waiting(&program)));
         program.signal(Signal::SIGTERM);
         assert_eq!(program.ends(), 0);
         ended(program)
@@ -81,6 +84,7 @@ fn alrm_turns_over_what_is_not_empty() {
         let mut program = started(side, &["-*b", "./log", "-*", "./empty"]);
         tell(&mut program, "one\n");
         holds(side, "log", "one\n");
+        assert!(until(|| is_waiting(&program)));
         program.signal(Signal::SIGALRM);
         assert!(until(|| old_names(side, "log").len() == 1), "not turned over");
         tell(&mut program, "two\n");
