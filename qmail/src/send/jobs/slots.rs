@@ -74,11 +74,6 @@ impl Slots {
         self.limit.saturating_sub(self.used)
     }
 
-    /// The delivery that has this number.
-    pub fn get(&mut self, number: u32) -> Option<&Delivery> {
-        self.places.get(number).map(|(delivery, _)| &*delivery)
-    }
-
     /// Puts a delivery in; there must be room unless it shares a slot. Gives the number that the spawner
     /// is to know it by, the lowest that is free.
     pub fn take(&mut self, delivery: Delivery, group: Group) -> u32 {

@@ -126,12 +126,13 @@ impl Machine {
             && self.jobs.count() < jobs.into_iter().sum()
     }
 
-    /// True if no delivery is under way, on channels whose spawner is there.
+    /// True if no delivery is under way, on channels whose spawner is there, and all are told of.
     pub(super) fn is_drained(&self) -> bool {
-        Channel::ALL.into_iter().all(|channel| {
-            let lane = &self.lanes[channel];
-            !lane.is_alive || lane.slots.used() == 0
-        })
+        self.straight.is_told()
+            && Channel::ALL.into_iter().all(|channel| {
+                let lane = &self.lanes[channel];
+                !lane.is_alive || lane.slots.used() == 0
+            })
     }
 
     pub(super) fn spawner_gone(&mut self, channel: Channel) {
@@ -334,10 +335,12 @@ impl Machine {
     pub(super) fn reports(&mut self, now: i64, channel: Channel, mut bytes: &[u8]) {
         while let Some(heard) = self.lanes[channel].reports.next(&mut bytes) {
             match heard {
-                Heard::Report(report) => match self.lying(channel, report.delivery) {
-                    Some(id) => self.heard(now, id, report),
-                    None => self.conclude(channel, report),
-                },
+                Heard::Report(Report { delivery, text }) => {
+                    match self.lanes[channel].slots.release(delivery) {
+                        Some(delivery) => self.heard(now, channel, delivery, text),
+                        None => self.log.warning("internal error: delivery report out of range"),
+                    }
+                }
                 Heard::Answer(Some(most)) => {
                     self.lanes[channel].is_wide = true;
                     self.most[channel] = most;
@@ -349,12 +352,7 @@ impl Machine {
     }
 
     /// Notes what has become of a delivery.
-    pub(super) fn conclude(&mut self, channel: Channel, report: Report) {
-        let Report { delivery: slot, mut text } = report;
-        let Some(delivery) = self.lanes[channel].slots.release(slot) else {
-            self.log.warning("internal error: delivery report out of range");
-            return;
-        };
+    pub(super) fn conclude(&mut self, channel: Channel, delivery: Delivery, mut text: Vec<u8>) {
         let Delivery { number, job: job_number, offset, recipient } = delivery;
         let Some(job) = self.jobs.of(job_number) else { return };
         if let Some(letter @ b'Z') = text.first_mut()

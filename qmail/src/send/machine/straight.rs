@@ -19,7 +19,6 @@ use crate::send::log::Outcome;
 use crate::send::schedule::Schedule;
 use crate::send::todo::{Single, Written};
 use crate::send::{Channel, Channels};
-use crate::spawn::protocol::Report;
 
 /// A first attempt that is not over in this time is no reason any more to leave the message where it is. In
 /// seconds, the one begun counted.
@@ -50,8 +49,8 @@ struct Lying {
     single: Single,
     stage: Stage,
     is_waiting: bool,
-    /// What has become of the attempt.
-    heard: Option<Report>,
+    /// The attempt that is over, and what has become of it.
+    heard: Option<(Delivery, Vec<u8>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +88,11 @@ impl Straight {
     /// Nobody waits for the channel's slots, or not for long.
     pub(super) fn relax(&mut self, channel: Channel) {
         self.is_slow[channel] = false;
+    }
+
+    /// True if everything is told that was heard.
+    pub(super) fn is_told(&self) -> bool {
+        self.messages.values().all(|lying| lying.heard.is_none())
     }
 
     fn remove(&mut self, id: MessageId) -> Option<Lying> {
@@ -160,18 +164,16 @@ impl Machine {
         }
     }
 
-    /// The message that lies in `todo/`, if it is one of those that a delivery is of.
-    pub(super) fn lying(&mut self, channel: Channel, slot: u32) -> Option<MessageId> {
-        let job = self.lanes[channel].slots.get(slot)?.job;
-        let id = self.jobs.of(job)?.id;
-        self.straight.has(id).then_some(id)
-    }
-
-    /// An attempt is over.
-    pub(super) fn heard(&mut self, now: i64, id: MessageId, report: Report) {
-        let Some(lying) = self.straight.messages.get_mut(&id) else { return };
-        let is_success = report.text.first() == Some(&b'K');
-        lying.heard = Some(report);
+    /// A delivery is over. Of a message that lies in `todo/` this is not told yet, but its slot is free.
+    pub(super) fn heard(&mut self, now: i64, channel: Channel, delivery: Delivery, text: Vec<u8>) {
+        let id = self.jobs.of(delivery.job).map(|job| job.id);
+        let lying = id.and_then(|id| Some((id, self.straight.messages.get_mut(&id)?)));
+        let Some((id, lying)) = lying else {
+            self.conclude(channel, delivery, text);
+            return;
+        };
+        let is_success = is_success(&text);
+        lying.heard = Some((delivery, text));
         match lying.stage {
             Stage::Untouched if !self.has_cleaner => self.lose(now, id),
             Stage::Untouched if is_success => {
@@ -218,16 +220,15 @@ impl Machine {
         let Some(Lying { single, stage, heard, .. }) = self.straight.remove(id) else {
             return;
         };
-        let channel = single.channel;
         if stage == Stage::Delivered {
-            if let Some(report) = heard {
-                self.put_down(channel, &report, Outcome::Success);
+            if let Some((delivery, text)) = heard {
+                self.put_down(&delivery, &text, Outcome::Success);
             }
             self.messages.remove(&id);
             self.act(Action::Over(id));
             self.ask(Asked::Message(id));
-        } else if let Some(report) = heard {
-            self.conclude(channel, report);
+        } else if let Some((delivery, text)) = heard {
+            self.conclude(single.channel, delivery, text);
         }
     }
 
@@ -240,9 +241,8 @@ impl Machine {
         }
         // It must not be delivered again as long as this can be avoided.
         self.straight.due.push(now.saturating_add(SYSTEM_FAILURE), id);
-        let channel = lying.single.channel;
-        if let Some(report) = lying.heard.take() {
-            self.put_down(channel, &report, Outcome::Success);
+        if let Some((delivery, text)) = lying.heard.take() {
+            self.put_down(&delivery, &text, Outcome::Success);
         }
     }
 
@@ -267,22 +267,24 @@ impl Machine {
         let Some(lying) = self.straight.remove(id) else { return };
         self.messages.remove(&id);
         self.todo.try_again(now);
-        let Some(report) = lying.heard else { return };
-        let is_success = report.text.first() == Some(&b'K');
+        let Some((delivery, text)) = lying.heard else { return };
+        let is_success = is_success(&text);
         if is_success {
             let (name, then) = (Area::Todo.of(id), "; message will be delivered twice!");
             self.log.warning(("trouble marking ", name.as_bytes(), then));
         }
         let outcome = if is_success { Outcome::Success } else { Outcome::Deferral };
-        self.put_down(lying.single.channel, &report, outcome);
+        self.put_down(&delivery, &text, outcome);
     }
 
-    /// Ends a delivery of which nothing is to be noted.
-    fn put_down(&mut self, channel: Channel, report: &Report, outcome: Outcome) {
-        let Some(delivery) = self.lanes[channel].slots.release(report.delivery) else { return };
-        let Delivery { number, job, .. } = delivery;
-        self.jobs.remove(job);
-        self.log.delivery(number, outcome, report.text.get(1..).unwrap_or_default());
+    /// Tells of a delivery of which nothing is to be noted.
+    fn put_down(&mut self, delivery: &Delivery, text: &[u8], outcome: Outcome) {
+        self.jobs.remove(delivery.job);
+        self.log.delivery(delivery.number, outcome, text.get(1..).unwrap_or_default());
         self.status();
     }
+}
+
+fn is_success(text: &[u8]) -> bool {
+    text.first() == Some(&b'K')
 }
