@@ -90,7 +90,8 @@ fn kill_under_load_costs_no_more_than_what_was_in_hand() {
         }
     }
     assert_eq!(next, 30_000);
-    assert!(lost * 100 <= 64 * 1024 + 100 && torn <= 1, "{lost} lines lost, {torn} torn");
+    // The piece begins in the middle of a line and ends in one.
+    assert!(lost * 100 <= 64 * 1024 + 200 && torn <= 1, "{lost} lines lost, {torn} torn");
 }
 
 #[test]
