@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 
-use harness::{Case, Side, recorded, strace};
+use harness::{Case, Side, recorded, skipped_for, strace};
 
 use crate::{Delivery, Several, without_ids};
 
@@ -52,8 +52,7 @@ fn a_home_that_is_not_to_be_trusted() {
 #[test]
 fn a_group_of_the_user_s_own_may_write() {
     if !unix::Uid::effective().is_root() {
-        println!("skipped: takes root, whose group is its own");
-        return;
+        return skipped_for("only root has a group of its own everywhere");
     }
     let side = Side::ours();
     side.directory("home");
