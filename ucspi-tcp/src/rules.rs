@@ -6,6 +6,7 @@
 
 mod address;
 mod compile;
+mod dump;
 mod lookup;
 mod networks;
 
@@ -14,6 +15,7 @@ use wire::text;
 
 pub use address::Address;
 pub use compile::compile;
+pub use dump::dump;
 pub use lookup::{Match, Peer, find, find_in};
 pub use networks::Lengths;
 

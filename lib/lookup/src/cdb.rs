@@ -4,6 +4,7 @@
 //! position and length is checked against the size of the file before it is used, so a torn or
 //! hostile file gives an error (`EPROTO`, "protocol error") and never looks like an absent key.
 
+mod all;
 mod writer;
 
 use std::ffi::OsStr;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use unix::clock;
 use unix::errno::Errno;
 
+pub use all::All;
 pub use writer::{Finished, Hidden, Writer};
 
 /// Bytes of the pointers at the beginning of a file: an empty database has just these.

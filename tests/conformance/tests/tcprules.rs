@@ -13,9 +13,15 @@ fn compiled(rules: &str) -> Case {
 
 #[test]
 fn two_files_are_needed() {
-    case(|side| side.run(["tcprules"])).same();
-    case(|side| side.run(["tcprules", "cdb"])).same();
+    let usage = "tcprules: usage: tcprules rules.cdb rules.tmp";
+    for words in [&["tcprules"][..], &["tcprules", "cdb"]] {
+        case(|side| side.run(words))
+            .same_exit()
+            .same_stdout()
+            .differing_stderr(&format!("{usage} | -d rules.cdb\n"), &format!("{usage}\n"));
+    }
     case(|side| side.run(["tcprules", "--", "cdb"])).same();
+    assert_eq!(Side::ours().run(["tcprules", "-d"]).exit, 100);
 }
 
 #[test]
@@ -157,6 +163,67 @@ fn the_original_reads_a_file_with_networks_and_obeys_what_it_knows() {
     };
     assert_eq!(ask("11.1.2.3"), "rule 11.:\ndeny connection\n");
     assert_eq!(ask("10.1.2.3"), "default:\nallow connection\n");
+}
+
+/// What `tcprules -d` makes of a file.
+fn dumped(cdb: &[u8]) -> Run {
+    let side = Side::ours();
+    side.write("cdb", cdb);
+    side.run(["tcprules", "-d", "cdb"])
+}
+
+#[test]
+fn a_file_is_turned_back_into_rules() {
+    let rules = "1.2.3.4-5:deny\n10.0.0.0/9:deny\n10.:allow,A=x\"x,B=//\n#\n=h.x:deny\n:allow\n";
+    let (ours, original) = (Side::ours(), Side::debian());
+    if original.is_none() {
+        harness::skipped("the originals");
+    }
+    for side in [Some(ours), original].into_iter().flatten() {
+        // The original knows no networks by their length: what it stores is not looked for.
+        let rules = if side.is_ours() { rules.to_owned() } else { rules.replace("/9", "") };
+        assert_eq!(compile(&side, &rules).exit, 0);
+        let made = side.read("cdb");
+        let run = dumped(&made);
+        let text = String::from_utf8(run.stdout).unwrap();
+        let lines =
+            ["1.2.3.4:deny", "1.2.3.5:deny", "10.:allow,A='\"',B=\"\"", "=h.x:deny", ":allow"];
+        for line in lines {
+            assert!(text.lines().any(|written| written == line), "{line} in {text}");
+        }
+        assert_eq!((run.exit, run.stderr, text.lines().count()), (0, Vec::new(), 6));
+        assert_eq!(compile(&side, &text).exit, 0);
+        assert!(side.read("cdb") == made, "{text}");
+    }
+}
+
+#[test]
+fn a_rule_of_the_original_that_can_never_match_is_shown_with_a_warning() {
+    let Some(original) = Side::debian() else { return harness::skipped("the originals") };
+    assert_eq!(compile(&original, "10.1.2:deny\n:allow\n").exit, 0);
+    let run = dumped(&original.read("cdb"));
+    let warning = "tcprules: warning: tcprules does not compile this address so: 10.1.2\n";
+    assert_eq!(run.stdout, b"10.1.2:deny\n:allow\n");
+    assert_eq!((run.exit, String::from_utf8(run.stderr).unwrap().as_str()), (0, warning));
+}
+
+#[test]
+fn a_file_that_has_no_rules_is_not_turned_into_any() {
+    let side = Side::ours();
+    assert_eq!(compile(&side, "1.2.3.4:deny\n").exit, 0);
+    let whole = side.read("cdb");
+    for length in [0, 100, 2048, 2055, whole.len() - 1] {
+        let run = dumped(&whole[..length]);
+        let told = "tcprules: fatal: unable to read cdb: protocol error\n";
+        assert_eq!((run.exit, String::from_utf8(run.stderr).unwrap().as_str()), (111, told));
+    }
+    let place = whole.windows(2).position(|bytes| bytes == b"D\0").unwrap();
+    let run = dumped(&[&whole[..place], b"x", &whole[place + 1..]].concat());
+    assert_eq!(run.stderr, b"tcprules: fatal: cdb has a record that is no rule: 1.2.3.4\n");
+    assert_eq!((run.exit, run.stdout), (100, Vec::new()));
+    let run = side.run(["tcprules", "-d", "nonexistent"]);
+    assert_eq!(run.stderr, b"tcprules: fatal: unable to read nonexistent: file does not exist\n");
+    assert_eq!(run.exit, 111);
 }
 
 #[test]

@@ -90,6 +90,44 @@ fn the_first_record_of_a_key_is_found_and_all_are_listed() {
     assert_eq!(all, [b"one", b"two"]);
 }
 
+/// Keys and data of all records.
+fn all(cdb: &Cdb) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let (mut all, mut found) = (cdb.all()?, Vec::new());
+    while let Some((key, data)) = all.advance()? {
+        found.push((key.to_vec(), data.to_vec()));
+    }
+    Ok(found)
+}
+
+#[test]
+fn all_records_come_in_the_order_of_the_file() {
+    let sandbox = Sandbox::new();
+    assert!(opened(&small()).is_ok_and(|cdb| all(&cdb).unwrap() == [(b"a".into(), b"b".into())]));
+    let long = vec![b'x'; 100_000];
+    let records: [(&[u8], &[u8]); 4] =
+        [(b"k", b"one"), (b"", b""), (b"k", b"two"), (b"long", &long)];
+    sandbox.write(&records);
+    let cdb = sandbox.open();
+    let expected: Vec<_> = records.map(|(key, data)| (key.to_vec(), data.to_vec())).into();
+    assert_eq!(all(&cdb).unwrap(), expected);
+    assert_eq!(all(&cdb).unwrap(), expected, "once more");
+    sandbox.write(&[]);
+    assert_eq!(all(&sandbox.open()).unwrap(), []);
+}
+
+#[test]
+fn a_record_that_goes_beyond_the_records_is_corrupt() {
+    for (offset, byte) in [(2048, 2), (2048, 0), (2052, 0), (2052, 2), (2055, 255)] {
+        let mut bytes = small();
+        bytes[offset] = byte;
+        assert!(is_corrupt(opened(&bytes).and_then(|cdb| all(&cdb))), "{byte} at {offset}");
+    }
+    let whole = small();
+    for length in 0..whole.len() {
+        assert!(is_corrupt(opened(&whole[..length]).and_then(|cdb| all(&cdb))), "cut at {length}");
+    }
+}
+
 #[test]
 fn nothing_is_left_beside_the_database() {
     let sandbox = Sandbox::new();
