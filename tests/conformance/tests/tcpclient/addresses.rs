@@ -172,7 +172,7 @@ fn who_does_not_answer_in_time_is_told() {
 fn who_was_silent_is_tried_again_when_all_others_were() {
     let full = Full::at("127.8.0.1:0".parse().unwrap());
     let port = full.port.to_string();
-    let client = |side: &Side, dns: &str| client(side, dns, &["-T1+1", "two.example", &port, "x"]);
+    let client = |side: &Side, dns: &str| client(side, dns, &["-T5+1", "two.example", &port, "x"]);
     let Some(case) = with_dns("127.53.2.4", client) else { return };
     // Nobody listens at the other, which is told first although it may have been tried later.
     let expected = format!(
