@@ -311,7 +311,9 @@ impl World {
 
 /// True if a log says that something is wrong.
 fn is_told(log: &str) -> bool {
-    ["warning: ", "alert: ", ": deferral: ", "trouble"].iter().any(|word| log.contains(word))
+    ["warning: ", "alert: ", ": deferral: ", "trigger: ", "trouble"]
+        .iter()
+        .any(|word| log.contains(word))
 }
 
 /// The files in a directory and those below it.
