@@ -1,6 +1,8 @@
 //! recordio's output lines.
 
 use memchr::memchr;
+use unix::clock::Wall;
+use wire::tai;
 
 /// Longest piece of data on one line, as the original has it: it reads so much at a time.
 const PIECE: usize = 256;
@@ -12,6 +14,33 @@ pub enum Bytes {
     AsTheyAre,
     /// Printable: `\` and three octal digits for what is not ASCII, or a control, and `\\` for `\`.
     Escaped,
+}
+
+/// What stands at the beginning of each line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    text: Vec<u8>,
+    is_timed: bool,
+}
+
+impl Before {
+    /// `text`, and in front of it the time, as tai64n(8) writes it, if `is_timed`.
+    #[must_use]
+    pub fn new(text: &str, is_timed: bool) -> Before {
+        let room: &[u8] = if is_timed { &[b' '; tai::STAMP] } else { b"" };
+        Before { text: [room, text.as_bytes()].concat(), is_timed }
+    }
+
+    /// The beginning of lines about what was read now; `clock` is not asked without need.
+    pub fn now(&mut self, clock: impl FnOnce() -> Wall) -> &[u8] {
+        if self.is_timed
+            && let Some(stamp) = self.text.first_chunk_mut()
+        {
+            let Wall { seconds, nanos } = clock();
+            *stamp = tai::stamp(seconds, nanos);
+        }
+        &self.text
+    }
 }
 
 /// Appends the lines that show `data`, which was read at once.
@@ -106,6 +135,15 @@ mod tests {
         let mut out = Vec::new();
         push_lines(&mut out, b"7 < ", b"a\x1b[2J \\\r\n\xe9\0+", Bytes::Escaped);
         assert_eq!(out, b"7 < a\\033[2J \\\\\\015 \n7 < \\351\\000++\n");
+    }
+
+    #[test]
+    fn lines_may_begin_with_the_time() {
+        let mut timed = Before::new("7 < ", true);
+        let clock = |seconds| move || Wall { seconds, nanos: 848_605_500 };
+        assert_eq!(timed.now(clock(994_720_184)), b"@400000003b4a39c23294b13c 7 < ");
+        assert_eq!(timed.now(clock(994_720_185)), b"@400000003b4a39c33294b13c 7 < ");
+        assert_eq!(Before::new("7 < ", false).now(|| panic!("no time is needed")), b"7 < ");
     }
 
     #[test]

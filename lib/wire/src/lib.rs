@@ -6,5 +6,6 @@ pub mod decimal;
 pub mod gather;
 pub mod ip;
 pub mod netstring;
+pub mod tai;
 pub mod text;
 pub mod ucspi;

@@ -34,7 +34,7 @@ fn recorded(program: &[&str], input: impl AsRef<[u8]>) -> Case {
 #[test]
 fn a_program_is_needed() {
     case(|side| side.run(["recordio"])).same_exit().same_stdout().differing_stderr(
-        "recordio: usage: recordio [ -px ] program [ arg ... ]\n",
+        "recordio: usage: recordio [ -ptx ] program [ arg ... ]\n",
         "recordio: usage: recordio program [ arg ... ]\n",
     );
 }
@@ -66,7 +66,9 @@ fn talked(options: &[&str], turns: &[(&str, &str)]) -> String {
     }
     talk.hears(" > [EOF]\n");
     assert_eq!(talk.ends(), 0);
-    String::from_utf8(talk.stderr()).unwrap().replace(&pid, "PID").replace(" \n", "\n")
+    // The same digits may stand in a time.
+    let log = String::from_utf8(talk.stderr()).unwrap().replace(" \n", "\n");
+    log.replace(&format!("{pid} <"), "PID <").replace(&format!("{pid} >"), "PID >")
 }
 
 #[test]
@@ -99,6 +101,25 @@ fn passwords_can_be_hidden() {
     let log = talked(&["-xp"], &turns[6..7]);
     assert!(log.starts_with("PID < PASS ***\\015\nPID > +OK\\015\n"), "{log}");
     assert!(talked(&[], &turns[6..7]).starts_with("PID < PASS secret\r\n"));
+}
+
+#[test]
+fn each_line_may_begin_with_its_time() {
+    let turns = [("PASS secret", "+OK"), ("QUIT", "+OK")];
+    let log = talked(&["-t", "-px"], &turns);
+    let lines = log.lines().map(|line| line.split_once(' ').unwrap()).collect::<Vec<_>>();
+    let (stamps, rest): (Vec<&str>, Vec<&str>) = lines.into_iter().unzip();
+    let said = ["PID < PASS ***\\015", "PID > +OK\\015", "PID < QUIT\\015", "PID > +OK\\015"];
+    assert_eq!(rest[..4], said, "{log}");
+    // Nothing is said before the other has been heard, and the clock does not go back.
+    assert!(stamps[..4].is_sorted(), "{log}");
+    let side = Side::ours();
+    let local = side.command(["tai64nlocal"]).stdin(&log).run().stdout;
+    let local = String::from_utf8(local).unwrap();
+    for (line, stamp) in local.lines().zip(&stamps) {
+        assert!(stamp.len() == 25 && stamp.starts_with("@4000"), "{log}");
+        assert!(line.starts_with('2') && line.contains(" PID "), "{local}");
+    }
 }
 
 #[test]

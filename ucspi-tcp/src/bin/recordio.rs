@@ -8,10 +8,10 @@ use std::rc::Rc;
 use prog::{Args, Chain, Fatal, Program};
 use ucspi_tcp::relay::{self, PORTION, Passed, Through};
 use ucspi_tcp::secrets::Secrets;
-use ucspi_tcp::tap::{self, Bytes};
-use unix::{fd, process};
+use ucspi_tcp::tap::{self, Before, Bytes};
+use unix::{clock, fd, process};
 
-const RECORDIO: Program = Program::new("recordio", "[ -px ] program [ arg ... ]");
+const RECORDIO: Program = Program::new("recordio", "[ -ptx ] program [ arg ... ]");
 
 fn main() -> ExitCode {
     prog::main(RECORDIO, run)
@@ -20,16 +20,18 @@ fn main() -> ExitCode {
 fn run(mut args: Args) -> Result<Chain, Fatal> {
     let mut bytes = Bytes::AsTheyAre;
     let mut secrets = None;
-    while let Some(opt) = args.option(b"px")? {
+    let mut is_timed = false;
+    while let Some(opt) = args.option(b"ptx")? {
         match opt.letter {
             b'p' => secrets = Some(Rc::default()),
+            b't' => is_timed = true,
             _ => bytes = Bytes::Escaped,
         }
     }
     let mut next = args.chain()?;
     let program = process::id();
     let shown = |sign| Shown {
-        before: format!("{program} {sign} "),
+        before: Before::new(&format!("{program} {sign} "), is_timed),
         is_client: sign == '<',
         bytes,
         secrets: secrets.clone(),
@@ -42,7 +44,7 @@ fn run(mut args: Args) -> Result<Chain, Fatal> {
 
 /// What passes in one direction is shown before it is passed on.
 struct Shown {
-    before: String,
+    before: Before,
     is_client: bool,
     bytes: Bytes,
     /// What is secret depends on both directions.
@@ -55,7 +57,7 @@ struct Shown {
 
 impl Through for Shown {
     fn pass(&mut self, read: &[u8], _: &mut Vec<u8>) -> Passed {
-        let before = self.before.as_bytes();
+        let before = self.before.now(clock::wall);
         self.lines.clear();
         let mut shown = read;
         if let Some(secrets) = &self.secrets {
