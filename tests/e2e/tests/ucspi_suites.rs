@@ -42,7 +42,7 @@ const SERVER_USAGE: &str = "tcpserver: usage: tcpserver [ -461UXpPhHrRoOdDqQv ] 
     port program\n100\n";
 
 /// The cases of `rts.tests` that are to come out otherwise.
-const DIFFERENT: [Different; 6] = [
+const DIFFERENT: [Different; 7] = [
     (
         "tcpclient prints usage message without enough arguments",
         CLIENT_USAGE,
@@ -52,6 +52,11 @@ const DIFFERENT: [Different; 6] = [
         "tcpserver prints usage message without enough arguments",
         SERVER_USAGE,
         "the options of the IPv6 edition are ours, and there are limits and PROXY headers",
+    ),
+    (
+        "tcprules prints usage message without enough arguments",
+        "tcprules: usage: tcprules rules.cdb rules.tmp | -d rules.cdb\n100\n",
+        "ours turns a file back into rules",
     ),
     ("rblsmtpd finds 127.0.0.2 on the RBL", "whoops\n0\n", NO_LIST),
     ("rblsmtpd -b uses a permanent error code", "whoops\n0\n", NO_LIST),
