@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::net::if_::{InterfaceFlags, if_indextoname, if_nametoindex};
 use nix::sys::socket::{MsgFlags, SockaddrStorage};
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::poll;
 
@@ -218,6 +218,12 @@ pub fn no_delay(socket: &impl AsFd) -> io::Result<()> {
     SockRef::from(socket).set_tcp_nodelay(true)
 }
 
+/// Has the kernel ask a peer that has been quiet for `idle`, whole seconds from one to 32767, whether
+/// it is still there (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
+pub fn keep_alive(socket: &impl AsFd, idle: Duration) -> io::Result<()> {
+    SockRef::from(socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))
+}
+
 /// Removes the IP options, source routes among them, that the peer's SYN brought.
 pub fn clear_ip_options(socket: &impl AsFd) -> io::Result<()> {
     ip_options::clear(socket.as_fd().as_raw_fd())
@@ -260,6 +266,10 @@ mod tests {
         assert_eq!(peek(&server, &mut bytes).unwrap(), 0);
         clear_ip_options(&server).unwrap();
         no_delay(&server).unwrap();
+        assert!(!SockRef::from(&server).keepalive().unwrap());
+        keep_alive(&server, Duration::from_secs(77)).unwrap();
+        assert!(SockRef::from(&server).keepalive().unwrap());
+        assert_eq!(SockRef::from(&server).tcp_keepalive_time().unwrap(), Duration::from_secs(77));
     }
 
     #[test]
