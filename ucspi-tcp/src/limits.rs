@@ -1,7 +1,7 @@
 //! What a client may take: from options and the environment, and from rules.
 //!
 //! The variables are those of a patch to the original that many hosts run (MAXLOAD, MAXCONNIP,
-//! MAXCONNC, DIEMSG), and three more. A rule's variables take the place of the environment's.
+//! MAXCONNC, DIEMSG), and more. A rule's variables take the place of the environment's.
 
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub struct Limits {
     pub lifetime: Option<Duration>,
     /// `MAXIDLE`: how long it may be quiet.
     pub idle: Option<Duration>,
+    /// `TCPKEEPALIVE`: how long it may be quiet before the kernel asks whether the client is there.
+    pub keep_alive: Option<Duration>,
     /// `DIEMSG` and the others that begin so: what a client that is refused is sent.
     pub messages: Messages,
 }
@@ -57,16 +59,21 @@ const NETWORK: &[u8] = b"MAXCONNC";
 const RATE: &[u8] = b"MAXRATE";
 const LIFETIME: &[u8] = b"MAXTIME";
 const IDLE: &[u8] = b"MAXIDLE";
+const KEEP_ALIVE: &[u8] = b"TCPKEEPALIVE";
 const MESSAGE: &[u8] = b"DIEMSG";
 
+/// The kernel takes no more.
+const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(32_767);
+
 /// The variables that say something about limits.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     "MAXLOAD",
     "MAXCONNIP",
     "MAXCONNC",
     "MAXRATE",
     "MAXTIME",
     "MAXIDLE",
+    "TCPKEEPALIVE",
     "DIEMSG",
     "DIEMSG_MAXLOAD",
     "DIEMSG_MAXCONNIP",
@@ -85,6 +92,9 @@ impl Limits {
             RATE => self.per_minute = number(value)?,
             LIFETIME => self.lifetime = seconds(value)?,
             IDLE => self.idle = seconds(value)?,
+            KEEP_ALIVE => {
+                self.keep_alive = seconds(value)?.map(|time| time.min(LONGEST_KEEP_ALIVE));
+            }
             _ => {
                 if let Some(of) = name.strip_prefix(MESSAGE) {
                     self.messages.set(of, value);
@@ -273,6 +283,10 @@ mod tests {
     fn times_are_seconds_and_zero_is_none() {
         let limits = limits(&[("MAXTIME", "60"), ("MAXIDLE", "0")]);
         assert_eq!((limits.lifetime, limits.idle), (Some(Duration::from_mins(1)), None));
+        let keep_alive = |value| self::limits(&[("TCPKEEPALIVE", value)]).keep_alive;
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!((keep_alive("0"), keep_alive("")), (None, None));
+        assert_eq!((keep_alive("60"), keep_alive("40000")), (seconds(60), seconds(32_767)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::limits::{Excess, Limits};
 use crate::options::Common;
 
 /// The option letters, as getopt takes them.
-const LETTERS: &[u8] = b"46qQvhHrR1UXx:t:u:g:l:b:B:c:I:pPoOdDC:N:f:L:m:T:i:G:s:a:w:";
+const LETTERS: &[u8] = b"46qQvhHrR1UXx:t:u:g:l:b:B:c:I:pPoOdDC:N:f:L:m:T:i:K:G:s:a:w:";
 
 /// How many connections there may be at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct Options {
     pub is_paranoid: bool,
     /// `-o`: leaves IP options alone.
     pub keeps_ip_options: bool,
-    /// `-C`, `-N`, `-f`, `-L`, `-T`, `-i`, `-m`, or what the environment says: limits where rules set none.
+    /// `-C`, `-N`, `-f`, `-L`, `-T`, `-i`, `-K`, `-m`, or what the environment says: limits where rules set none.
     pub limits: Limits,
     /// `-N`: what is a network.
     pub networks: Networks,
@@ -145,6 +145,7 @@ impl Options {
             b'm' => limits.set(b"DIEMSG", value).map_err(|_| ())?,
             b'T' => limits.set(b"MAXTIME", value).map_err(|_| ())?,
             b'i' => limits.set(b"MAXIDLE", value).map_err(|_| ())?,
+            b'K' => limits.set(b"TCPKEEPALIVE", value).map_err(|_| ())?,
             _ => {}
         }
         Ok(())
@@ -282,6 +283,7 @@ mod tests {
             "-Lx",
             "-Tx",
             "-ix",
+            "-Kx",
             "-Gx",
         ] {
             assert!(parse(&[wrong, "0", "1", "x"]).is_err(), "{wrong}");

@@ -74,6 +74,7 @@ impl Server {
         let decided = self.connection(&arrival).and_then(|connection| {
             let limits = self.decide(&connection, &arrival, own, rate)?;
             self.set_up(&arrival.socket);
+            keep_alive(&arrival.socket, &limits);
             self.send_banner(&arrival.socket)?;
             Ok((connection, limits))
         });
@@ -174,6 +175,7 @@ impl Server {
         };
         ask::ask(wanted, &mut connection);
         let limits = self.decide(&connection, arrival, own, rate)?;
+        keep_alive(&arrival.socket, &limits);
         Ok((connection, limits))
     }
 
@@ -210,6 +212,12 @@ impl Server {
             self.warn_drop(&[b"unable to print banner"], error);
             Ended(DROPPED)
         })
+    }
+}
+
+fn keep_alive(socket: &OwnedFd, limits: &Limits) {
+    if let Some(idle) = limits.keep_alive {
+        let _ = socket::keep_alive(socket, idle);
     }
 }
 

@@ -140,3 +140,35 @@ fn a_client_that_reads_nothing_is_idle() {
     assert!(until(|| server.log().contains(" idle")), "{}", server.log());
     server.ended(1);
 }
+
+/// Whether there is keepalive on descriptor 0, and if so after how many seconds.
+const KEEP_ALIVE: &str = "import socket
+s = socket.socket(fileno=0)
+on = s.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+after = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) if on else ''
+s.send(f'{on} {after}'.encode())";
+
+#[test]
+fn the_kernel_asks_whether_a_quiet_client_is_there() {
+    if harness::client("python3", []).is_none() {
+        return;
+    }
+    for mode in modes() {
+        let (side, dns) = (Side::ours(), nobody());
+        compile(&side, ":allow,TCPKEEPALIVE=\"99\"\n");
+        let place = dns.place();
+        let asked = |options: &[&str], value: &str| {
+            let options = [&mode[..], options].concat();
+            let variables = [("DNSCACHEIP", &*place), ("TCPKEEPALIVE", value)];
+            let program = ["python3", "-c", KEEP_ALIVE];
+            let mut server = Server::start_with(&side, &options, "127.0.0.1", &program, &variables);
+            String::from_utf8(server.ask()).unwrap()
+        };
+        assert_eq!(asked(&[], ""), "0 ");
+        assert_eq!(asked(&[], "55"), "1 55");
+        assert_eq!(asked(&["-K77"], "55"), "1 77");
+        assert_eq!(asked(&["-K0"], "55"), "0 ");
+        assert_eq!(asked(&["-K77", "-x", "cdb"], "55"), "1 99");
+        assert_eq!(asked(&["-K", "4000000"], ""), "1 32767");
+    }
+}
