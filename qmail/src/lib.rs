@@ -10,6 +10,7 @@ pub mod feeding;
 pub mod hook;
 pub mod inbox;
 pub mod inject;
+mod inquiry;
 pub mod ipme;
 pub mod listing;
 pub mod local;

@@ -1,14 +1,15 @@
 //! Programs that are asked about each recipient: `$RCPTCHECK`, control/rcptchecks.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 
 use prog::Chain;
 use queue::home::Home;
-use unix::fd::{self, Standard};
 
+use crate::inquiry;
+use crate::local::environment::harmless;
 use crate::smtp::session::{Asked, Judgement, replies};
 use crate::submit::here;
 
@@ -27,15 +28,25 @@ pub struct Known {
 /// Runs `program`, without arguments, in the home; its environment tells what is asked, and what it
 /// writes goes to the log. Its exit code is the answer; what it writes to descriptor 4 is the reply, if
 /// that is not to take the recipient. Source: the patch of the variable's name for qmail.
-#[must_use]
-pub fn ask(home: &Home, program: &[u8], asked: &Asked<'_>, known: Known) -> Judgement {
-    let failed = || Judgement::End(replies::NO_CHECK.into());
+///
+/// [`io::ErrorKind::TimedOut`] if it has not ended after a minute; it has been killed then.
+pub fn ask(home: &Home, program: &[u8], asked: &Asked<'_>, known: Known) -> io::Result<Judgement> {
+    ask_within(inquiry::LIMIT, home, program, asked, known)
+}
+
+fn ask_within(
+    limit: Duration,
+    home: &Home,
+    program: &[u8],
+    asked: &Asked<'_>,
+    known: Known,
+) -> io::Result<Judgement> {
     let program = OsString::from_vec(program.to_vec());
     let mut chain = Chain::new([here(&program)]);
     chain.directory(&home.path);
-    chain.env.set("SENDER", asked.sender);
-    chain.env.set("RECIPIENT", asked.recipient);
-    chain.env.set("HELO", asked.helo.unwrap_or_default());
+    chain.env.set("SENDER", told(asked.sender));
+    chain.env.set("RECIPIENT", told(asked.recipient));
+    chain.env.set("HELO", told(asked.helo.unwrap_or_default()));
     chain.env.set("USE_FD4", "1");
     for (name, holds) in [("RCPTFOUND", known.is_found), ("RCPTHOSTS", known.is_ours)] {
         if holds {
@@ -44,27 +55,25 @@ pub fn ask(home: &Home, program: &[u8], asked: &Asked<'_>, known: Known) -> Judg
             chain.env.unset(name);
         }
     }
-    let Ok((reply, end)) = fd::pipe() else { return failed() };
-    chain.descriptor(4, end);
-    let status = keep_from_client(&mut chain)
-        .and_then(|()| chain.launch().map_err(|_| io::ErrorKind::NotFound.into()))
-        .and_then(unix::process::Child::wait);
-    let Some(code) = status.ok().and_then(unix::process::Status::code) else { return failed() };
-    // What it has started may hold the pipe open: only what is there by now is read.
-    let mut said = [0; LONGEST_REPLY];
-    let read = fd::nonblocking(&reply, true).and_then(|()| fd::read_now(&reply, &mut said));
-    judge(code, said.get(..read.unwrap_or(0)).unwrap_or_default())
+    let answer = match inquiry::ask(chain, Some(4), limit) {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(error),
+        other => other.ok(),
+    };
+    let code = answer.as_ref().and_then(|answer| answer.status.code());
+    let (Some(answer), Some(code)) = (&answer, code) else {
+        return Ok(Judgement::End(replies::NO_CHECK.into()));
+    };
+    let said = answer.said.get(..LONGEST_REPLY).unwrap_or(&answer.said);
+    Ok(judge(code, said))
 }
 
-/// Gives a program neither end of the connection: it reads nothing, and what it writes goes to the log,
-/// if that is not the connection too.
-pub(crate) fn keep_from_client(chain: &mut Chain) -> io::Result<()> {
-    let null = File::options().read(true).write(true).open("/dev/null")?;
-    let is_log = !fd::is_same_file(Standard::Output, Standard::Error).unwrap_or(true);
-    let output = if is_log { fd::duplicate(Standard::Error, 3)? } else { fd::duplicate(&null, 3)? };
-    chain.descriptor(0, null);
-    chain.descriptor(1, output);
-    Ok(())
+/// What strangers have said, as the value of a variable: the name in HELO may have zero bytes.
+fn told(value: &[u8]) -> Vec<u8> {
+    let mut value = harmless(value.to_vec());
+    for byte in value.iter_mut().filter(|byte| **byte == 0) {
+        *byte = b'?';
+    }
+    value
 }
 
 /// What an exit code says, with the words for the client if there are any.
@@ -111,6 +120,15 @@ mod tests {
     const OURS: Known = Known { is_found: false, is_ours: true };
 
     fn answer(script: &str, known: Known) -> Judgement {
+        answer_to(&ASKED, script, known, inquiry::LIMIT).unwrap()
+    }
+
+    fn answer_to(
+        asked: &Asked<'_>,
+        script: &str,
+        known: Known,
+        limit: Duration,
+    ) -> io::Result<Judgement> {
         let dir = tempfile::tempdir().unwrap();
         // Written by a child: see submit's tests.
         let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > check; chmod +x check";
@@ -118,7 +136,7 @@ mod tests {
         chain.directory(dir.path());
         assert!(chain.spawn().unwrap().wait().unwrap().is_success());
         let home = Home { path: dir.path().into(), private: true };
-        ask(&home, b"check", &ASKED, known)
+        ask_within(limit, &home, b"check", asked, known)
     }
 
     fn end(reply: &str) -> Judgement {
@@ -134,7 +152,7 @@ mod tests {
         assert_eq!(answer("exit 113", OURS), end(replies::ENOUGH));
         assert_eq!(answer("kill -9 $$", OURS), end(replies::NO_CHECK));
         let home = Home { path: "/".into(), private: true };
-        assert_eq!(ask(&home, b"missing/check", &ASKED, OURS), end(replies::NO_CHECK));
+        assert_eq!(ask(&home, b"missing/check", &ASKED, OURS).unwrap(), end(replies::NO_CHECK));
     }
 
     #[test]
@@ -146,6 +164,29 @@ mod tests {
         let script = "test \"${RCPTHOSTS-no} $RCPTFOUND\" = 'no 1' && exit 100";
         assert_eq!(answer(script, found), Judgement::Unknown);
         assert_eq!(answer("read x && exit 100; exit 0", OURS), Judgement::Welcome);
+    }
+
+    #[test]
+    fn no_value_is_a_function_of_the_shell_or_ends_early() {
+        let stranger = Asked {
+            recipient: b"() { r; }@here.test",
+            sender: b"() { s; }@b",
+            helo: Some(b"() { h\0; }"),
+            relays: false,
+        };
+        let script = "test \"$SENDER+$RECIPIENT+$HELO\" = \
+                      \"_) { s; }@b+_) { r; }@here.test+_) { h?; }\" && exit 100";
+        let answer = answer_to(&stranger, script, OURS, inquiry::LIMIT).unwrap();
+        assert_eq!(answer, Judgement::Unknown);
+    }
+
+    #[test]
+    fn a_long_reply_is_cut_and_a_slow_program_is_not_waited_for() {
+        let script = "echo 550 no >&4; head -c 300000 /dev/zero >&4; exit 100";
+        assert_eq!(answer(script, OURS), Judgement::Refused(b"550 no\r\n".into()));
+        let limit = Duration::from_millis(100);
+        let error = answer_to(&ASKED, "sleep 600", OURS, limit).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]

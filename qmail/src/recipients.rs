@@ -8,8 +8,8 @@ mod lists;
 mod rules;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
@@ -17,11 +17,11 @@ use lookup::cdb::Kept;
 use prog::Chain;
 use queue::home::Home;
 use unix::errno::{self, Errno};
-use unix::fd;
 use unix::user::Accounts;
 
 use crate::control::Control;
 use crate::domains::DomainSet;
+use crate::inquiry;
 use crate::local::dotqmail;
 use crate::send::Channel;
 use crate::send::route::Routes;
@@ -30,9 +30,6 @@ use crate::users::{self, Owner, getpw};
 
 use lists::Lists;
 use rules::{Rules, Said};
-
-/// What qmail-lspawn makes of a program's output: more is no answer of qmail-getpw.
-const LONGEST_ANSWER: u64 = 4096;
 
 /// What is known of a recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,23 +175,19 @@ impl Mailboxes {
         }
         // qmail-getpw is made to be replaced, and accounts are made at any time: it has the last word.
         let _ = self.accounts.take();
-        Ok(ask_getpw(home, local).map_or(Known::Perhaps, |owner| takes(&owner)))
+        Ok(ask_getpw(home, local)?.map_or(Known::Perhaps, |owner| takes(&owner)))
     }
 }
 
-/// What qmail-lspawn would be told; `None` if nothing that makes sense.
-fn ask_getpw(home: &Home, local: &[u8]) -> Option<Owner> {
-    let (answer, end) = fd::pipe().ok()?;
-    let null = File::open("/dev/null").ok()?;
+/// What qmail-lspawn would be told; `None` if nothing that makes sense. An error if it takes too long.
+fn ask_getpw(home: &Home, local: &[u8]) -> io::Result<Option<Owner>> {
     let mut chain = Chain::new(["bin/qmail-getpw".into(), OsString::from_vec(local.to_vec())]);
     chain.directory(&home.path);
-    chain.descriptor(0, null);
-    chain.descriptor(1, end);
-    let child = chain.launch().ok()?;
-    let mut output = Vec::new();
-    let read = File::from(answer).take(LONGEST_ANSWER).read_to_end(&mut output);
-    let status = child.wait().ok()?;
-    read.ok().filter(|_| status.is_success()).and_then(|_| Owner::parse(&output))
+    match inquiry::ask(chain, Some(1), inquiry::LIMIT) {
+        Ok(answer) if answer.status.is_success() => Ok(Owner::parse(&answer.said)),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(error),
+        Ok(_) | Err(_) => Ok(None),
+    }
 }
 
 /// No if qmail-local would certainly say that there is no such mailbox.

@@ -330,9 +330,18 @@ impl Policy for Site<'_> {
                 return Judgement::Unclear;
             }
         };
-        let mut answers =
-            checks.iter().map(|program| rcptcheck::ask(self.home, program, asked, known));
-        answers.find(|said| *said != Judgement::Welcome).unwrap_or(Judgement::Welcome)
+        for program in checks {
+            match rcptcheck::ask(self.home, program, asked, known) {
+                Ok(Judgement::Welcome) => {}
+                Ok(said) => return said,
+                Err(error) => {
+                    let text = [b"no answer from ", program.as_slice()].concat();
+                    complain(self.log.line(&text), Some(&error));
+                    return Judgement::Unclear;
+                }
+            }
+        }
+        Judgement::Welcome
     }
 
     fn is_fed_up(&mut self, unknown: u64) -> bool {

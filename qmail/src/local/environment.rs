@@ -149,7 +149,7 @@ fn line(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// `value`, but for its first byte if it begins like a function of the shell.
-fn harmless(mut value: Vec<u8>) -> Vec<u8> {
+pub(crate) fn harmless(mut value: Vec<u8>) -> Vec<u8> {
     if value.starts_with(b"()")
         && let Some(first) = value.first_mut()
     {

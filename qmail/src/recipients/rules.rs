@@ -14,7 +14,8 @@ use unix::errno::Errno;
 use unix::fd;
 
 use crate::control::List;
-use crate::rcptcheck;
+use crate::inquiry;
+use crate::submit::here;
 
 /// The lines of the file.
 #[derive(Debug)]
@@ -149,18 +150,19 @@ impl Source<'_> {
 }
 
 /// Asks a program, as checkpassword is asked: the address on descriptor 3, with three zero bytes behind it.
-/// 0 says yes, 111 that it cannot tell.
+/// 0 says yes, 111 that it cannot tell. A name without a slash is one in the home, as in control/rcptchecks.
 fn run(home: &Home, words: &[u8], address: &[u8]) -> io::Result<bool> {
     let words = words.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
-    let mut chain = Chain::new(words.map(|word| OsString::from_vec(word.to_vec())));
+    let mut words = words.map(|word| OsString::from_vec(word.to_vec()));
+    let program = words.next().map(|program| here(&program));
+    let mut chain = Chain::new(program.into_iter().chain(words));
     let (question, end) = fd::pipe()?;
-    // An address is shorter than what a pipe holds.
+    // More than the pipe holds, which is no address, is an error: nobody reads yet.
+    fd::nonblocking(&end, true)?;
     File::from(end).write_all(&[address, &[0; 3]].concat())?;
     chain.directory(&home.path);
     chain.descriptor(3, question);
-    rcptcheck::keep_from_client(&mut chain)?;
-    let child = chain.launch().map_err(|_| Errno::EAGAIN)?;
-    match child.wait()?.code() {
+    match inquiry::ask(chain, None, inquiry::LIMIT)?.status.code() {
         Some(0) => Ok(true),
         Some(111) | None => Err(Errno::EAGAIN.into()),
         Some(_) => Ok(false),

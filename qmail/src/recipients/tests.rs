@@ -213,3 +213,23 @@ fn who_cannot_be_asked_is_a_temporary_failure() {
         assert!(host.find("x@here.test").is_err(), "{line}");
     }
 }
+
+#[test]
+fn a_program_without_a_slash_is_one_in_the_home() {
+    let host = Host::new();
+    host.script("check", "read -r address <&3; test \"$address $1\" = 'joe@here.test word'");
+    host.write("control/recipients", "*| check  word");
+    assert_eq!(host.find("joe@here.test").unwrap(), Known::Yes);
+    assert_eq!(host.find("ann@here.test").unwrap(), Known::No);
+    // There is one in $PATH.
+    host.write("control/recipients", "*|true");
+    assert!(host.find("joe@here.test").is_err());
+}
+
+#[test]
+fn a_question_that_is_no_address_is_a_temporary_failure() {
+    let host = Host::new();
+    host.script("check", "exit 0");
+    host.write("control/recipients", "*|check");
+    assert!(host.find(&"x".repeat(200_000)).is_err());
+}

@@ -167,3 +167,23 @@ fn each_domain_may_have_somebody_who_knows_its_recipients() {
     let later = "451 unable to verify recipient (#4.3.0)";
     assert_eq!(hears(&run), said([OK, OK, NOBODY, NOBODY, NOBODY, later]));
 }
+
+#[test]
+fn what_a_client_says_is_no_function_of_the_shell() {
+    let side = Side::ours();
+    side.host_file("check", "#!/bin/sh\necho \"$HELO+$SENDER+$RECIPIENT\" > asked\n");
+    let path = side.home().join("check").display().to_string();
+    assert_eq!(side.run(["chmod", "+x", &path]).exit, 0);
+    let turns = [
+        "HELO () { h\0; }\r\n",
+        "MAIL FROM:<() { s; }@b>\r\n",
+        "RCPT TO:<() { r; }@here.test>\r\n",
+        "QUIT\r\n",
+    ];
+    let controls = [("locals", "here.test\n"), ("checkrecipient", "0\n")];
+    let run = talk(&side, &Setup { controls: &controls, env: &[("RCPTCHECK", "check")] }, &turns);
+    let asked = std::fs::read_to_string(side.home().join("asked")).unwrap();
+    assert_eq!(asked, "_) { h?; }+_) { s; }@b+_) { r; }@here.test\n");
+    let heard = ["220 mail.test ESMTP", "250 mail.test", OK, OK, "221 mail.test", ""];
+    assert_eq!((hears(&run), run.exit), (heard.join("\r\n"), 0));
+}
