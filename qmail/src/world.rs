@@ -62,7 +62,7 @@ pub struct World {
     signals: Signals,
     trigger: Trigger,
     /// Messages with files left in `local/`, `remote/` or `bounce/` by others of their number, or by an attempt
-    /// to preprocess them.
+    /// to preprocess them; and those whose last such attempt has failed.
     strays: HashSet<MessageId>,
     /// The file of recipients that is being read on each channel.
     passes: Channels<Option<File>>,
@@ -126,6 +126,7 @@ impl World {
             Action::Open(channel, id) => return Some(self.open(channel, id)),
             Action::Over(id) => {
                 self.log.end(id);
+                self.strays.remove(&id);
                 self.ledger.over();
             }
             Action::Preprocess(ids, room) => return Some(self.preprocess(ids, room)),

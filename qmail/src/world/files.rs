@@ -185,8 +185,14 @@ impl World {
     /// Preprocesses messages after all.
     pub(super) fn write_down(&mut self, messages: &[Single]) -> Event {
         let messages = todo::write_down(&mut self.queue, messages, &mut self.log);
-        let partly = messages.iter().filter(|(_, written)| *written == Written::Partly);
-        self.strays.extend(partly.map(|(id, _)| *id));
+        for (id, written) in &messages {
+            // One that has nothing is not attempted again either, before something can be noted of it.
+            if *written == Written::Whole {
+                self.strays.remove(id);
+            } else {
+                self.strays.insert(*id);
+            }
+        }
         Event::WrittenDown(messages)
     }
 

@@ -119,6 +119,36 @@ fn a_message_that_was_half_preprocessed_is_not_delivered_straight() {
     assert_eq!(daemon.leave().exit, 0);
 }
 
+#[test]
+fn one_of_which_nothing_can_be_noted_is_not_attempted_again_before_that_can_be() {
+    // A test that is held up for a second finds it preprocessed.
+    sometime(|| {
+        let side = Side::ours();
+        let mut daemon = under_way(&side, REMOTE);
+        let (info, aside) = (daemon.queue("info/7"), daemon.queue("info/aside"));
+        fs::rename(&info, &aside).unwrap();
+        if files(&daemon) != LYING {
+            return Err(daemon.log());
+        }
+        report(&daemon, REMOTE, "Zlater\n");
+        let told = "delivery 1: deferral: later/\nstatus: local 0/150 remote 0/150\n";
+        daemon.logs(told);
+        daemon.pull();
+        daemon.logs(&format!("{told}warning: unable to create info/7/30\n"));
+        fs::rename(&aside, &info).unwrap();
+        daemon.pull();
+        daemon.clean();
+        daemon.hear("to-remote", 5);
+        assert_eq!(files(&daemon), [false, true, false, true]);
+        report(&daemon, REMOTE, "Kok\n");
+        daemon.clean();
+        daemon.logs_last("end msg 30\n");
+        assert_eq!(files(&daemon), [false; 4]);
+        assert_eq!(daemon.leave().exit, 0);
+        Ok(())
+    });
+}
+
 /// After a clean stop the queue is one that any qmail-send carries on with.
 #[test]
 fn what_waits_at_the_end_is_where_it_was() {
