@@ -56,6 +56,11 @@ impl Schedule {
         self.heap.pop().map(|Reverse(entry)| entry.id)
     }
 
+    /// Takes a message out, whenever it is due.
+    pub fn remove(&mut self, id: MessageId) {
+        self.heap.retain(|Reverse(entry)| entry.id != id);
+    }
+
     /// Makes every message due at `now`, in the order in which they were due.
     pub fn run(&mut self, now: i64) {
         let entries = std::mem::take(self).heap.into_sorted_vec();
@@ -90,6 +95,17 @@ mod tests {
         assert_eq!(due(&mut schedule, 20), [2, 4, 5, 3]);
         assert_eq!(due(&mut schedule, 99), [1]);
         assert_eq!(schedule.next(), None);
+    }
+
+    #[test]
+    fn one_that_is_removed_never_comes_out() {
+        let mut schedule = Schedule::default();
+        for (time, id) in [(30, 1), (10, 2), (20, 3), (10, 4)] {
+            schedule.push(time, MessageId(id));
+        }
+        schedule.remove(MessageId(2));
+        schedule.remove(MessageId(5));
+        assert_eq!(due(&mut schedule, 99), [4, 3, 1]);
     }
 
     #[test]

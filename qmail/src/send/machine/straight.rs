@@ -254,15 +254,21 @@ impl Machine {
         }
     }
 
+    /// Nothing can be noted of a message any more. If it still waits for a slot it must not be delivered.
     fn give_up(&mut self, now: i64, id: MessageId) {
         let Some(lying) = self.straight.messages.get_mut(&id) else { return };
         lying.stage = Stage::Lost;
-        if lying.heard.is_some() {
+        let channel = lying.single.channel;
+        if lying.is_waiting {
+            self.fresh.remove(&(channel, id));
+            self.lanes[channel].schedule.remove(id);
+            self.lose(now, id);
+        } else if lying.heard.is_some() {
             self.lose(now, id);
         }
     }
 
-    /// Tells of an attempt that cannot be noted: the message is taken up again where it lies.
+    /// The message is taken up again where it lies. Tells of an attempt that cannot be noted.
     fn lose(&mut self, now: i64, id: MessageId) {
         let Some(lying) = self.straight.remove(id) else { return };
         self.messages.remove(&id);

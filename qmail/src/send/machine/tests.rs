@@ -4,5 +4,6 @@ mod host;
 mod random;
 mod straight;
 mod trouble;
+mod unnoted;
 mod walks;
 mod wide;

@@ -1,6 +1,6 @@
 //! A host without a disk: it does what the machine says, and remembers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use queue::home::SPLIT;
 use queue::path::MessageId;
@@ -59,6 +59,9 @@ pub(super) struct Host {
     pub(super) is_watching: bool,
     /// File operations fail.
     pub(super) is_broken: bool,
+    /// What becomes of files in info/ that are to be written; messages for which that has failed.
+    pub(super) writes: Written,
+    failed: BTreeSet<MessageId>,
     pub(super) preprocesses: Preprocesses,
     pub(super) saved: Vec<(Channel, MessageId, i64)>,
     pub(super) has_exited: bool,
@@ -100,6 +103,8 @@ impl Host {
             unanswered: None,
             is_watching: true,
             is_broken: false,
+            writes: Written::Whole,
+            failed: BTreeSet::new(),
             preprocesses: Preprocesses::Everything,
             saved: Vec::new(),
             has_exited: false,
@@ -309,6 +314,7 @@ impl Host {
         for id in ids {
             match self.single(id, &mut room) {
                 Some(single) => singles.push(single),
+                None if self.writes != Written::Whole => {}
                 None => done.push(self.preprocess(id)),
             }
         }
@@ -316,7 +322,8 @@ impl Host {
     }
 
     fn single(&mut self, id: MessageId, room: &mut Channels<usize>) -> Option<Single> {
-        if self.preprocesses == Preprocesses::Everything || self.disk.info.contains_key(&id.0) {
+        let is_known = self.disk.info.contains_key(&id.0) || self.failed.contains(&id);
+        if self.preprocesses == Preprocesses::Everything || is_known {
             return None;
         }
         let envelope = self.disk.todo[&id.0].as_bytes();
@@ -330,8 +337,10 @@ impl Host {
 
     fn write_down(&mut self, single: Single) -> Written {
         let Single { id, sender, channel, recipients } = single;
-        if self.is_broken {
-            return Written::NotAtAll;
+        let written = if self.is_broken { Written::NotAtAll } else { self.writes };
+        if written != Written::Whole {
+            self.failed.insert(id);
+            return written;
         }
         self.disk.info.insert(id.0, (self.now, text(&sender)));
         self.disk.recipients[channel].insert(id.0, recipients);
@@ -340,6 +349,7 @@ impl Host {
 
     fn preprocess(&mut self, id: MessageId) -> Preprocessed {
         self.log.new_message(id);
+        self.failed.remove(&id);
         let mut sender = Vec::new();
         let mut recipients: Channels<Option<Vec<u8>>> = Channels::default();
         let mut records = Reader::new(self.disk.todo[&id.0].as_bytes());

@@ -9,18 +9,18 @@ use crate::spawn::protocol::Slot;
 use Channel::{Local, Remote};
 
 /// Begun, and ready to deliver so.
-fn straight() -> Host {
+pub(super) fn straight() -> Host {
     straight_with(limits(10, 20))
 }
 
-fn straight_with(limits: Limits) -> Host {
+pub(super) fn straight_with(limits: Limits) -> Host {
     let mut host = Host::limited(limits);
     host.bears = Some(1000);
     host.preprocesses = Preprocesses::TheRest;
     host.begin()
 }
 
-fn report(host: &mut Host, channel: Channel, slot: u32, text: &str) {
+pub(super) fn report(host: &mut Host, channel: Channel, slot: u32, text: &str) {
     host.report_on(channel, Slot::wide(slot), text);
 }
 
@@ -286,36 +286,6 @@ fn an_envelope_that_stays_is_not_delivered_again() {
 }
 
 #[test]
-fn one_that_cannot_be_preprocessed_is_taken_up_again() {
-    let mut host = straight();
-    host.inject(7, "Fa@b\0Tx@here.test\0");
-    host.commands(Local);
-    host.log();
-    host.is_broken = true;
-    report(&mut host, Local, 0, "Dno\n");
-    let lines = "delivery 1: deferral: no/\nstatus: local 0/10 remote 0/20\n";
-    assert_eq!(host.log(), lines);
-    host.is_broken = false;
-    host.now = START + 123;
-    host.turn();
-    assert_eq!(host.commands(Local), ["x@here.test"]);
-    report(&mut host, Local, 0, "Kok\n");
-    assert!(host.disk.mess.is_empty());
-}
-
-#[test]
-fn one_under_way_that_cannot_be_preprocessed_stays_straight() {
-    let mut host = straight();
-    host.inject(7, "Fa@b\0Tx@here.test\0");
-    host.is_broken = true;
-    host.sleep();
-    assert_eq!(host.machine.deadline(host.now), START + 2 + 123);
-    report(&mut host, Local, 0, "Kok\n");
-    assert!(host.log().ends_with("end msg 7\n"));
-    assert!(host.disk.mess.is_empty() && host.disk.todo.is_empty());
-}
-
-#[test]
 fn leaving_needs_no_file() {
     let mut host = straight_with(limits(1, 1));
     host.inject(7, "Fa@b\0Tx@here.test\0");
@@ -328,25 +298,6 @@ fn leaving_needs_no_file() {
     assert!(host.has_exited);
     assert_eq!(host.saved, [(Remote, MessageId(9), START + 400)]);
     assert_eq!(host.disk.todo.keys().copied().collect::<Vec<_>>(), [8]);
-}
-
-#[test]
-fn a_cleaner_that_dies_loses_no_message() {
-    let mut host = straight();
-    host.inject(7, "Fa@b\0Tx@here.test\0");
-    host.inject(8, "Fa@b\0Ty@here.test\0");
-    host.inject(9, "Fa@b\0Ty@here.test\0");
-    host.unanswered = Some(Vec::new());
-    report(&mut host, Local, 0, "Kok\n");
-    host.log();
-    host.tell(Event::CleanerGone);
-    report(&mut host, Local, 1, "Kok\n");
-    report(&mut host, Local, 2, "Dno\n");
-    let log = host.log();
-    assert_eq!(log.matches("warning: trouble marking todo/").count(), 2);
-    assert!(log.contains("delivery 3: deferral: no/\n"));
-    assert!(host.has_exited);
-    assert_eq!(host.disk.todo.len(), 3);
 }
 
 #[test]
