@@ -5,8 +5,18 @@ use crate::path::{Area, MessageId, Name};
 
 /// Age in seconds, of the last access, at which a file that belongs to no message is removed.
 ///
-/// More than the day that qmail-queue gives itself: such a file has no process any more.
+/// More than qmail-queue gives itself, [`EARLY`] and a [`DAY`]: such a file has no process any more.
 pub const OSSIFIED: i64 = 129_600;
+
+/// Seconds after which qmail-queue gives up a message that has begun to arrive.
+pub const DAY: u32 = 86_400;
+
+/// Seconds for which a qmail-queue started early waits for a message to begin.
+///
+/// It has its file already, so this and the day that the message may take then stay below
+/// [`OSSIFIED`]. With one day for both, a message that begins late would be cut; with a day for each, its
+/// file would be removed while it arrives.
+pub const EARLY: u32 = DAY / 3;
 
 /// Requests between two cleanups of `pid/`.
 pub const REQUESTS_PER_CLEANUP: usize = 31;
@@ -207,5 +217,7 @@ mod tests {
     fn a_file_is_old_after_a_day_and_a_half() {
         assert!(!is_ossified(1000, 1000 + 129_599));
         assert!(is_ossified(1000, 1000 + 129_600));
+        let longest = i64::from(EARLY) + i64::from(DAY);
+        assert!(!is_ossified(1000, 1000 + longest + 3600)); // the sweeper's clock may be ahead
     }
 }

@@ -1,9 +1,10 @@
 //! qmail-queue beside the recordings of the original.
 
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use harness::{Case, Side, recorded, until};
+use harness::{Case, Side, recorded, strace, until};
 use unix::signal::Signal;
 
 /// The queue of a private host; the original has its own.
@@ -300,4 +301,37 @@ fn every_message_may_have_more_recipients() {
     let side = Side::ours();
     side.control("extraqueue/x", "");
     assert_eq!(in_queue(&side, b"x\n", b"Fa@b\0Tc@d\0\0", RUN).exit, 55);
+}
+
+/// The seconds for which it sets its alarm.
+fn alarms(strace: &[OsString], argument: &str) -> Vec<u32> {
+    let side = Side::ours();
+    queue(&side);
+    side.write("message", "x\n");
+    side.write("envelope", b"Fa@b\0Tc@d\0\0");
+    let trace = side.path().join("trace");
+    let script = "exec \"$@\" < message 1< envelope 7<&-";
+    let mut words: Vec<OsString> = ["sh", "-c", script, "sh"].map(Into::into).into();
+    words.extend_from_slice(strace);
+    words.extend(["-o".into(), trace.into()]);
+    words.extend(["-e", "trace=?alarm,setitimer", "qmail-queue"].map(Into::into));
+    words.extend((!argument.is_empty()).then(|| argument.into()));
+    assert_eq!(side.run(&words).exit, 0);
+    let text = String::from_utf8(side.read("trace")).unwrap();
+    let numbers = |line: &str| {
+        let (_, rest) = line.split_once("alarm(").or_else(|| {
+            let (_, value) = line.split_once("it_value=")?;
+            value.split_once("tv_sec=")
+        })?;
+        rest.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
+    };
+    text.lines().filter_map(numbers).collect()
+}
+
+#[test]
+fn one_that_waits_for_a_message_has_a_day_for_it_from_its_beginning() {
+    let Some(strace) = strace() else { return };
+    assert_eq!(alarms(&strace, ""), [86_400]);
+    // Without a socket as descriptor 7 it ends with its first message.
+    assert_eq!(alarms(&strace, "series"), [28_800, 86_400]);
 }

@@ -15,16 +15,13 @@ use queue::deposit::{Origin, Place, Refusal, Stamp, deposit};
 use queue::disk::{Queue, Unreachable};
 use queue::extra::Extra;
 use queue::home::{Account, Home};
+use queue::sweep::{DAY, EARLY};
 use queue::{series, trigger};
 use unix::dir::Dir;
 use unix::signal::{self, Signal};
 use unix::{Gid, Uid, clock, fd, poll, process};
 
 const QMAIL_QUEUE: Program = Program::new("qmail-queue", "[series]").crash(Exit(81)).silent();
-
-/// A message that takes longer to arrive is given up: below the age at which what is left of it is
-/// swept away.
-const DAY: u32 = 86_400;
 
 fn main() -> ExitCode {
     prog::main(QMAIL_QUEUE, run)
@@ -50,13 +47,14 @@ fn run(mut args: Args) -> Result<Exit, Refusal> {
         time: clock::wall().seconds,
     };
     set_signals().map_err(|_| Refusal::Internal)?;
-    signal::alarm(DAY);
 
     let is_series = args.optional().is_some_and(|word| word == series::ARGUMENT);
+    signal::alarm(if is_series { EARLY } else { DAY });
     let place = Place::make(&mut queue, &stamp)?;
     if is_series && poll::until(&fd::stdin(), false, None).is_ok() {
         // Such a client may start this program long before it has a message.
         stamp.time = clock::wall().seconds;
+        signal::alarm(DAY);
     }
     // The envelope is read from descriptor 1, whatever that is called elsewhere.
     place.fill(&mut queue, &stamp, &mut fd::stdin(), &mut extra.with(fd::stdout()))?;
