@@ -8,7 +8,6 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::net::UnixStream;
 
 use prog::Chain;
 use queue::home::Home;
@@ -19,7 +18,7 @@ use unix::process::{Child, SpawnError};
 use unix::signal::{self, Signal};
 use unix::{errno, fd};
 
-pub use idle::Idle;
+pub use idle::{Idle, Starter};
 pub use verdict::Verdict;
 
 const BUFFER: usize = 64 * 1024;
@@ -78,28 +77,14 @@ impl Submission {
         variables: impl FnOnce() -> Vec<(&'static str, Vec<u8>)>,
     ) -> io::Result<Submission> {
         match std::env::var_os("QMAILQUEUE") {
-            Some(program) => Submission::run(home, program, None, variables()),
-            None => Submission::run(home, QUEUE.into(), None, Vec::new()),
+            Some(program) => Submission::run(home, program, variables()),
+            None => Submission::run(home, QUEUE.into(), Vec::new()),
         }
-    }
-
-    /// As [`Submission::start`], for a client that may have more messages: [`Submission::conclude`] gives
-    /// the program back, if it is one that takes them and none that `$QMAILQUEUE` names.
-    pub fn start_series(home: &Home) -> io::Result<Submission> {
-        if std::env::var_os("QMAILQUEUE").is_some() {
-            return Submission::start(home);
-        }
-        let (ours, theirs) = UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
-        let mut submission = Submission::run(home, QUEUE.into(), Some(theirs.into()), Vec::new())?;
-        submission.series = Some(OwnedFd::from(ours).into());
-        Ok(submission)
     }
 
     fn run(
         home: &Home,
         program: OsString,
-        series: Option<OwnedFd>,
         variables: Vec<(&'static str, Vec<u8>)>,
     ) -> io::Result<Submission> {
         let (ours, [message_end, envelope_end, errors_end]) = pipes()?;
@@ -112,28 +97,33 @@ impl Submission {
         for (name, value) in variables {
             chain.env.set(name, value);
         }
-        if let Some(socket) = series {
-            chain.argument(series::ARGUMENT);
-            chain.descriptor(series::DESCRIPTOR, socket);
-        }
         let child = match chain.launch() {
             Ok(child) => Ok(child),
             Err(SpawnError::Fork(errno)) => return Err(errno.into()),
             Err(SpawnError::Enter(failure)) if failure.step == Step::Directory => Err(61),
             Err(SpawnError::Enter(_)) => Err(UNABLE),
         };
-        Ok(Submission::to(child, ours))
+        Ok(Submission::first(child, ours))
     }
 
-    /// A message for `child`, which has the other ends of these pipes.
-    fn to(child: Result<Child, u8>, [message, envelope, errors]: [OwnedFd; 3]) -> Submission {
+    /// The first message for `child`, which has the other ends of these pipes.
+    fn first(child: Result<Child, u8>, [message, envelope, errors]: [OwnedFd; 3]) -> Submission {
+        Submission {
+            envelope: Some(envelope.into()),
+            errors: Some(errors.into()),
+            ..Submission::to(child, message.into())
+        }
+    }
+
+    /// A message for `child` that goes to `pipe`.
+    fn to(child: Result<Child, u8>, pipe: File) -> Submission {
         let qp = child.as_ref().map_or(0, |child| child.pid.as_raw().unsigned_abs().into());
         Submission {
             child,
             qp,
-            pipe: Some(message.into()),
-            envelope: Some(envelope.into()),
-            errors: Some(errors.into()),
+            pipe: Some(pipe),
+            envelope: None,
+            errors: None,
             is_beside: false,
             series: None,
             round: 0,

@@ -23,7 +23,7 @@ use qmail::smtp::log::Log;
 use qmail::smtp::session::{
     Asked, Envelope, Judgement, Policy, Session, Settings, Step, Trouble, push_result, replies,
 };
-use qmail::submit::{Idle, Submission};
+use qmail::submit::{Idle, Starter};
 use queue::home::Home;
 use unix::fd::{self, Standard};
 use unix::signal::{self, Signal};
@@ -102,12 +102,12 @@ fn complain(line: Option<Vec<u8>>, cause: Option<&io::Error>) {
 }
 
 struct Server<'a> {
-    home: &'a Home,
     peer: &'a Peer,
     log: &'a Log,
     session: Session,
     site: Site<'a>,
     bare_cr: BareCr,
+    starter: Starter<'a>,
     /// The queue program that waits for a message.
     queue: Option<Idle>,
 }
@@ -145,7 +145,8 @@ impl<'a> Server<'a> {
         };
         let keep = env::get("ALLOW_BARECR").is_some();
         let bare_cr = if keep { BareCr::Keep } else { BareCr::Refuse };
-        Ok(Server { home, peer, log, session: Session::new(settings), site, bare_cr, queue: None })
+        let (session, starter) = (Session::new(settings), Starter::new(home));
+        Ok(Server { peer, log, session, site, bare_cr, starter, queue: None })
     }
 
     fn serve(&mut self, client: &mut Client) -> io::Result<Exit> {
@@ -171,7 +172,7 @@ impl<'a> Server<'a> {
             if self.queue.is_none() && self.session.expects_message() {
                 // It gets ready while the client reads the reply and asks for DATA.
                 client.send()?;
-                self.queue = Idle::start(self.home);
+                self.queue = self.starter.early();
             }
             if !client.listen()? {
                 return Ok(LOST);
@@ -203,7 +204,7 @@ impl<'a> Server<'a> {
             return end(replies::AHEAD, client);
         }
         let kept = self.queue.take().and_then(Idle::next);
-        let Ok(mut queue) = kept.map_or_else(|| Submission::start_series(self.home), Ok) else {
+        let Ok(mut queue) = kept.map_or_else(|| self.starter.begin(), Ok) else {
             refuse(replies::NO_QUEUE, client);
             return Ok(None);
         };

@@ -17,7 +17,7 @@ fn submit(script: &str, message: &[u8], recipients: &[&[u8]]) -> (Verdict, Strin
     let mut chain = Chain::new(["/bin/sh", "-c", write, "sh", script]);
     chain.directory(dir.path());
     assert!(chain.spawn().unwrap().wait().unwrap().is_success());
-    let mut submission = Submission::run(&home, "filter".into(), None, Vec::new()).unwrap();
+    let mut submission = Submission::run(&home, "filter".into(), Vec::new()).unwrap();
     submission.write_all(message).unwrap();
     submission.envelope(b"a@b", recipients.iter().copied());
     let verdict = submission.finish();
@@ -55,12 +55,12 @@ fn a_program_that_talks_without_reading_blocks_nobody() {
 fn a_program_that_cannot_be_run_is_temporary() {
     let (_dir, home) = home();
     for program in ["", "bin/qmail-queue", "sh"] {
-        let mut submission = Submission::run(&home, program.into(), None, Vec::new()).unwrap();
+        let mut submission = Submission::run(&home, program.into(), Vec::new()).unwrap();
         submission.envelope(b"", [&b"a@b"[..]]);
         assert_eq!(submission.finish(), Verdict::temporary("unable to exec qq (#4.3.0)"));
     }
     let home = Home { path: home.path.join("missing"), private: true };
-    let mut submission = Submission::run(&home, "/bin/true".into(), None, Vec::new()).unwrap();
+    let mut submission = Submission::run(&home, "/bin/true".into(), Vec::new()).unwrap();
     submission.envelope(b"", [&b"a@b"[..]]);
     assert_eq!(submission.finish(), Verdict::temporary("qq trouble in home directory (#4.3.0)"));
 }
@@ -80,7 +80,7 @@ fn home_with_queue(script: &str) -> (tempfile::TempDir, Home) {
 fn a_program_that_waits_for_a_message_is_given_one() {
     let (dir, home) =
         home_with_queue("echo $* > ${0%/*}/got; cat >> ${0%/*}/got; cat <&1 >/dev/null");
-    let mut submission = Idle::start(&home).unwrap().next().unwrap();
+    let mut submission = Starter::new(&home).early().unwrap().next().unwrap();
     let pid = submission.qp();
     submission.write_all(b"one").unwrap();
     submission.envelope(b"a@b", [&b"c@d"[..]]);
@@ -93,19 +93,19 @@ fn a_program_that_waits_for_a_message_is_given_one() {
 #[test]
 fn a_program_that_waits_in_vain_is_waited_for() {
     let (dir, home) = home_with_queue("cat >/dev/null; cat <&1; echo over > ${0%/*}/got; exit 54");
-    drop(Idle::start(&home).unwrap());
+    drop(Starter::new(&home).early().unwrap());
     assert_eq!(std::fs::read(dir.path().join("bin/got")).unwrap(), b"over\n");
 }
 
 #[test]
 fn a_program_that_has_ended_takes_no_message() {
     let (_dir, home) = home();
-    let idle = Idle::start(&home).unwrap();
+    let idle = Starter::new(&home).early().unwrap();
     let Some(Waiting::First(submission)) = &idle.0 else { panic!("{idle:?}") };
     // Its end is seen when it comes; before, a message may be begun, and its verdict tells.
     assert!(poll::until(submission.series.as_ref().unwrap(), false, None).unwrap());
     assert!(idle.next().is_none());
-    let mut submission = match Idle::start(&home).unwrap().0.take() {
+    let mut submission = match Starter::new(&home).early().unwrap().0.take() {
         Some(Waiting::First(submission)) => *submission,
         other => panic!("{other:?}"),
     };
@@ -114,10 +114,35 @@ fn a_program_that_has_ended_takes_no_message() {
 }
 
 #[test]
+fn one_starter_serves_many_messages() {
+    let (_dir, home) = home_with_queue("cat >/dev/null; cat <&1 >/dev/null");
+    let mut starter = Starter::new(&home);
+    for round in 0..20 {
+        let early = if round % 2 == 0 { starter.early().unwrap().next() } else { None };
+        let mut submission = early.map_or_else(|| starter.begin(), Ok).unwrap();
+        submission.envelope(b"a@b", [&b"c@d"[..]]);
+        assert!(matches!(submission.finish(), Verdict::Accepted { .. }));
+    }
+}
+
+#[test]
+fn who_could_not_start_early_waits_for_the_message() {
+    let (_dir, good) = home_with_queue("cat >/dev/null; cat <&1 >/dev/null");
+    let bad = Home { path: "/a\0b".into(), private: true };
+    let mut starter = Starter::new(&bad);
+    assert!(starter.early().is_none());
+    // It could now, but does not try before there is a message.
+    starter.home = &good;
+    assert!(starter.early().is_none());
+    drop(starter.begin().unwrap());
+    drop(starter.early().unwrap());
+}
+
+#[test]
 fn failing_leaves_the_envelope_without_its_end() {
     let (_dir, home) = home();
     let script = "cat; tail -c1 <&1 | grep -qx t && exit 31; exit 0";
-    let mut submission = Submission::run(&home, "/bin/sh".into(), None, Vec::new()).unwrap();
+    let mut submission = Submission::run(&home, "/bin/sh".into(), Vec::new()).unwrap();
     submission.write_all(script.as_bytes()).unwrap();
     submission.fail();
     submission.envelope(b"a@b", [&b"c@d"[..]]);
@@ -133,7 +158,7 @@ fn an_address_with_a_zero_byte_is_not_queued() {
 #[test]
 fn our_ends_of_the_pipes_do_not_reach_other_programs() {
     let (_dir, home) = home();
-    let submission = Submission::run(&home, "/bin/true".into(), None, Vec::new()).unwrap();
+    let submission = Submission::run(&home, "/bin/true".into(), Vec::new()).unwrap();
     for fd in [&submission.pipe, &submission.envelope, &submission.errors] {
         let number = std::os::fd::AsRawFd::as_raw_fd(&fd.as_ref().unwrap().as_fd());
         let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap();

@@ -193,3 +193,42 @@ fn nothing_is_logged_into_the_connection() {
     let run = side.command(["sh", "-c", "exec qmail-smtpd 2>&1"]).stdin("QUIT\r\n").run();
     assert_eq!(text(&run.stdout), "220 mail.test ESMTP\r\n221 mail.test\r\n");
 }
+
+/// Kilobytes of data that the process has.
+fn data_size(pid: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmData:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn a_session_does_not_grow_with_the_messages_that_it_refuses() {
+    let side = Side::ours();
+    side.control("me", "mail.test\n");
+    side.control("rcpthosts", "here.test\n");
+    side.control("checkrecipient", "0\n");
+    side.control("databytes", "1\n");
+    let bin = side.home().join("bin");
+    std::fs::remove_file(&bin).unwrap(); // a link to the programs
+    std::fs::create_dir(&bin).unwrap();
+    // Started for each message, because none of them is taken.
+    side.script("queue", "#!/bin/sh\necho >> started\nwhile read -r line; do :; done\nexit 54\n");
+    std::fs::rename(side.path().join("queue"), bin.join("qmail-queue")).unwrap();
+    let mut server = side.command(["sh", "-c", "echo $$ > pid; exec qmail-smtpd"]).converse();
+    server.talk("", "\r\n");
+    let pid = text(&side.read("pid")).trim().to_owned();
+    let mut refuse = |count: usize| {
+        for line in MESSAGE.iter().cycle().take(MESSAGE.len() * count) {
+            let reply = server.talk(line, "\r\n");
+            let is_whole = line.ends_with("\n.\r\n");
+            assert!(!is_whole || reply.starts_with("552 "), "{reply}");
+        }
+        data_size(&pid)
+    };
+    let before = refuse(20);
+    let after = refuse(200);
+    assert!(after < before + 200, "{before} kB, and {after} kB after 200 messages more");
+    server.close_input();
+    server.ends();
+    assert_eq!(text(&side.read("started")).lines().count(), 220);
+}
