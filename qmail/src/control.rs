@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use queue::home::Home;
 use wire::decimal;
@@ -77,7 +77,7 @@ impl Control {
     }
 
     /// The lines of a file.
-    pub fn list(&self, name: &str) -> io::Result<Option<List>> {
+    pub fn list(&self, name: impl AsRef<Path>) -> io::Result<Option<List>> {
         let Some(mut file) = self.open(name)? else {
             return Ok(None);
         };
@@ -94,7 +94,7 @@ impl Control {
         }
     }
 
-    fn open(&self, name: &str) -> io::Result<Option<File>> {
+    fn open(&self, name: impl AsRef<Path>) -> io::Result<Option<File>> {
         match File::open(self.directory.join(name)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -233,3 +233,22 @@ fn a_question_that_is_no_address_is_a_temporary_failure() {
     host.write("control/recipients", "*|check");
     assert!(host.find(&"x".repeat(200_000)).is_err());
 }
+
+#[test]
+fn a_list_that_is_named_and_missing_is_a_temporary_failure() {
+    use std::ffi::OsString;
+
+    let host = Host::new();
+    host.write("control/validrcptto", "joe@here.test\n");
+    let name = OsString::from_vec(b"control/\xff".to_vec());
+    let find = |recipient: &[u8]| {
+        let places = Places { mailboxes: true, list: Some(name.clone().into()) };
+        Recipients::new(&host.home, places).find(recipient)
+    };
+    let error = find(b"joe@here.test").unwrap_err();
+    assert!(error.to_string().ends_with(" does not exist"), "{error}");
+    // A name is bytes.
+    fs::write(host.dir.path().join(&name), "ann@here.test\n").unwrap();
+    assert_eq!(find(b"ann@here.test").unwrap(), Known::Yes);
+    assert_eq!(find(b"joe@here.test").unwrap(), Known::No);
+}
