@@ -95,9 +95,11 @@ fn complain(line: Option<Vec<u8>>, cause: Option<&io::Error>) {
     if fd::is_same_file(Standard::Output, Standard::Error).unwrap_or(true) {
         return;
     }
-    match cause {
-        Some(cause) => SMTPD.warning(line, cause),
-        None => SMTPD.info(line, ()),
+    match (cause, cause.and_then(io::Error::get_ref)) {
+        // An error of our own says what it is about.
+        (_, Some(words)) => SMTPD.warning([line, format!(": {words}").into()].concat(), ()),
+        (Some(cause), None) => SMTPD.warning(line, cause),
+        (None, None) => SMTPD.info(line, ()),
     }
 }
 
@@ -345,11 +347,17 @@ impl Policy for Site<'_> {
         Judgement::Welcome
     }
 
-    fn is_fed_up(&mut self, unknown: u64) -> bool {
-        let most = self.most_unknown.get_or_insert_with(|| {
-            let most = number("BRTLIMIT", &Control::of(self.home), "brtlimit");
-            most.ok().flatten().unwrap_or(0)
-        });
-        *most != 0 && unknown >= *most
+    fn is_fed_up(&mut self, unknown: u64) -> Result<bool, Trouble> {
+        let most = match self.most_unknown {
+            Some(most) => most,
+            None => number("BRTLIMIT", &Control::of(self.home), "brtlimit")
+                .map_err(|error| {
+                    complain(self.log.line(b"unable to read control/brtlimit"), Some(&error));
+                    Trouble::Controls
+                })?
+                .unwrap_or(0),
+        };
+        self.most_unknown = Some(most);
+        Ok(most != 0 && unknown >= most)
     }
 }

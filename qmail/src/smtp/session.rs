@@ -41,7 +41,7 @@ pub trait Policy {
     fn judges(&mut self, message: &Asked<'_>) -> Judgement;
 
     /// True if a client that has named so many recipients whom nobody has may name no more.
-    fn is_fed_up(&mut self, unknown: u64) -> bool;
+    fn is_fed_up(&mut self, unknown: u64) -> Result<bool, Trouble>;
 }
 
 /// A recipient that is asked about, and where it comes from.
@@ -261,9 +261,15 @@ impl Session {
         let Some(Mail { envelope, is_refused }) = &mut self.mail else {
             return say(out, replies::WANT_MAIL);
         };
-        if self.unknown > 0 && policy.is_fed_up(self.unknown) {
-            out.extend_from_slice(replies::FED_UP.as_bytes());
-            return Step::Abort;
+        if self.unknown > 0 {
+            match policy.is_fed_up(self.unknown) {
+                Ok(false) => {}
+                Ok(true) => {
+                    out.extend_from_slice(replies::FED_UP.as_bytes());
+                    return Step::Abort;
+                }
+                Err(trouble) => return fail(out, trouble),
+            }
         }
         if *is_refused {
             return say(

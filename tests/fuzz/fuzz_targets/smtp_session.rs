@@ -32,8 +32,8 @@ impl Policy for Site {
         }
     }
 
-    fn is_fed_up(&mut self, unknown: u64) -> bool {
-        unknown >= 5
+    fn is_fed_up(&mut self, unknown: u64) -> Result<bool, Trouble> {
+        Ok(unknown >= 5)
     }
 }
 

@@ -34,8 +34,8 @@ impl Policy for Fake {
         }
     }
 
-    fn is_fed_up(&mut self, unknown: u64) -> bool {
-        unknown >= 3
+    fn is_fed_up(&mut self, unknown: u64) -> Result<bool, Trouble> {
+        Ok(unknown >= 3)
     }
 }
 

@@ -187,3 +187,29 @@ fn what_a_client_says_is_no_function_of_the_shell() {
     let heard = ["220 mail.test ESMTP", "250 mail.test", OK, OK, "221 mail.test", ""];
     assert_eq!((hears(&run), run.exit), (heard.join("\r\n"), 0));
 }
+
+#[test]
+fn a_limit_that_cannot_be_read_ends_the_session() {
+    let side = Side::ours();
+    std::fs::create_dir_all(side.home().join("control/brtlimit")).unwrap();
+    let controls = [("validrcptto", "x@here.test\n")];
+    let turns = ["MAIL FROM:<a@b>\r\n", "RCPT TO:<a@here.test>\r\n", "RCPT TO:<x@here.test>\r\n"];
+    let run = talk(&side, &Setup { controls: &controls, env: &[] }, &turns);
+    let trouble = "421 unable to read controls (#4.3.0)";
+    let heard = ["220 mail.test ESMTP", OK, NOBODY, trouble, ""].join("\r\n");
+    assert_eq!((hears(&run), run.exit), (heard, 1));
+    let log = String::from_utf8_lossy(&run.stderr);
+    assert!(log.contains("unable to read control/brtlimit: "), "{log}");
+}
+
+#[test]
+fn a_list_that_is_named_and_missing_takes_nobody() {
+    let env = [("VALIDRCPTTO", "control/missing")];
+    let turns = ["MAIL FROM:<a@b>\r\n", "RCPT TO:<a@here.test>\r\n", "QUIT\r\n"];
+    let run = talk(&Side::ours(), &Setup { controls: &[], env: &env }, &turns);
+    let later = "451 unable to verify recipient (#4.3.0)";
+    let heard = ["220 mail.test ESMTP", OK, later, "221 mail.test", ""];
+    assert_eq!(hears(&run), heard.join("\r\n"));
+    let log = String::from_utf8_lossy(&run.stderr);
+    assert!(log.contains("unable to look a recipient up: control/missing does not exist"), "{log}");
+}
