@@ -11,28 +11,31 @@ fn qp(reply: &str) -> u64 {
     }
 }
 
-/// What the log says of the message that was queued as `qp`, as qmail-log(5) tells how to find it; times
-/// left out.
+/// What the log says of the message that was queued as `qp`, as qmail-log(5) tells how to find it, up to
+/// its end, behind which its number may be another's; times left out.
 fn followed(log: &str, qp: u64) -> Vec<String> {
     let lines = || log.lines().filter_map(|line| line.split_once(' ')).map(|(_, text)| text);
     let queued_as = format!(" qp {qp} uid ");
     let info = lines().find(|line| line.starts_with("info msg ") && line.contains(&queued_as));
     let Some(info) = info else { return Vec::new() };
     let msg = info.split([' ', ':']).nth(2).expect("a number").to_owned();
+    let end = format!("end msg {msg}");
+    let since: Vec<&str> = lines().skip_while(|line| *line != info).collect();
+    let last = since.iter().position(|line| *line == end).unwrap_or(since.len());
+    let lines = || since.iter().take(last + 1).copied();
     let delivery = |line: &str| {
         let (start, rest) = line.split_once(": ")?;
         let number = start.strip_prefix("starting delivery ")?;
         rest.starts_with(&format!("msg {msg} ")).then(|| format!("delivery {number}: "))
     };
     let deliveries: Vec<String> = lines().filter_map(delivery).collect();
-    let end = format!("end msg {msg}");
     let is_of_it = |line: &&str| {
         *line == info
             || *line == end
             || delivery(line).is_some()
             || deliveries.iter().any(|start| line.starts_with(start))
     };
-    lines().skip_while(|line| *line != info).filter(is_of_it).map(Into::into).collect()
+    lines().filter(is_of_it).map(Into::into).collect()
 }
 
 #[test]

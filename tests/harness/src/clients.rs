@@ -30,6 +30,20 @@ pub fn client<'a>(name: &str, args: impl IntoIterator<Item = &'a str>) -> Option
     Some(command)
 }
 
+/// The words with which another program runs a client, and what it needs around it; `None` as for
+/// [`client`].
+#[must_use]
+pub fn client_words(name: &str) -> Option<Vec<String>> {
+    let command = client(name, [])?;
+    let text = |word: &OsStr| word.to_string_lossy().into_owned();
+    let mut words = vec!["env".to_owned()];
+    for (variable, value) in command.get_envs() {
+        words.extend(value.map(|value| format!("{}={}", text(variable), text(value))));
+    }
+    words.push(text(command.get_program()));
+    Some(words)
+}
+
 fn find(root: &Path, name: &str) -> Option<PathBuf> {
     let folders = ["usr/bin", "usr/sbin", "usr/lib/postfix/sbin", "bin", "sbin"];
     folders.iter().map(|folder| root.join(folder).join(name)).find(|path| path.is_file())

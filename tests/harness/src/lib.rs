@@ -53,7 +53,7 @@ use std::sync::Mutex;
 
 pub use background::Background;
 pub use case::{Case, Outcome, case, case_v6, recorded};
-pub use clients::{client, start, strace};
+pub use clients::{client, client_words, start, strace};
 pub use command::{Command, Run};
 pub use dns::{Answer, Asked, Dns, Record, Together};
 pub use files::{Entry, Files};

@@ -150,9 +150,8 @@ s.send(f'{on} {after}'.encode())";
 
 #[test]
 fn the_kernel_asks_whether_a_quiet_client_is_there() {
-    if harness::client("python3", []).is_none() {
-        return;
-    }
+    let Some(python) = harness::client_words("python3") else { return };
+    let python: Vec<&str> = python.iter().map(String::as_str).collect();
     for mode in modes() {
         let (side, dns) = (Side::ours(), nobody());
         compile(&side, ":allow,TCPKEEPALIVE=\"99\"\n");
@@ -160,7 +159,7 @@ fn the_kernel_asks_whether_a_quiet_client_is_there() {
         let asked = |options: &[&str], value: &str| {
             let options = [&mode[..], options].concat();
             let variables = [("DNSCACHEIP", &*place), ("TCPKEEPALIVE", value)];
-            let program = ["python3", "-c", KEEP_ALIVE];
+            let program = [&python[..], &["-c", KEEP_ALIVE]].concat();
             let mut server = Server::start_with(&side, &options, "127.0.0.1", &program, &variables);
             String::from_utf8(server.ask()).unwrap()
         };

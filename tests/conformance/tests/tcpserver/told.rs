@@ -137,11 +137,10 @@ fn both_descriptors_are_the_connection() {
 #[test]
 fn small_writes_are_sent_at_once_with_d() {
     let script = "import socket; print(socket.socket(fileno=0).getsockopt(6, 1))";
-    if harness::client("python3", []).is_some() {
-        let python = ["python3", "-c", script];
-        case(|side| served(side, &["-v", "-HRD", "-l0"], &python)).same();
-        case(|side| served(side, &["-v", "-HRDd", "-l0"], &python)).same();
-    }
+    let Some(python) = harness::client_words("python3") else { return };
+    let python: Vec<&str> = python.iter().map(String::as_str).chain(["-c", script]).collect();
+    case(|side| served(side, &["-v", "-HRD", "-l0"], &python)).same();
+    case(|side| served(side, &["-v", "-HRDd", "-l0"], &python)).same();
 }
 
 #[test]
@@ -164,18 +163,17 @@ sys.stdout.write(client.makefile().read())
 
 #[test]
 fn ip_options_are_removed() {
-    if harness::client("python3", []).is_none() {
-        return;
-    }
+    let Some(python) = harness::client_words("python3") else { return };
+    let python: Vec<&str> = python.iter().map(String::as_str).collect();
     let script = "import socket; connection = socket.socket(fileno=0); \
         print(len(connection.getsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, 40)))";
     let dns = Dns::start(|_, _| Answer::NoName);
     let nobody = [("DNSCACHEIP", &*dns.place())];
     let length = |side: &Side, options: &[&str]| {
         let options = [&PLAIN[..], options].concat();
-        let program = ["python3", "-c", script];
+        let program = [&python[..], &["-c", script]].concat();
         let server = Server::start_with(side, &options, "127.0.0.1", &program, &nobody);
-        let run = side.run(["python3", "-c", ROUTE, &server.port.to_string()]);
+        let run = side.run([&python[..], &["-c", ROUTE, &server.port.to_string()]].concat());
         assert_eq!(run.exit, 0, "{}", run.stderr.escape_ascii());
         String::from_utf8(run.stdout).unwrap()
     };
