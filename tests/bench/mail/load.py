@@ -1,6 +1,7 @@
 """What is sent to a host, and how it is waited for."""
 import os
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -28,6 +29,28 @@ def smtp_source(host, sessions, n, recipient, persistent=False, size=2048):
     subprocess.run(command + [host.conf["smtp"]], check=True, timeout=LIMIT * 4,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - began
+
+
+def send_one(host, recipient):
+    """One message by SMTP, from this process: starting smtp-source takes longer than a message does."""
+    address, port = host.conf["smtp"].rsplit(":", 1)
+    with socket.create_connection((address, int(port)), LIMIT) as connection:
+        replies = connection.makefile("rb")
+
+        def say(words, code):
+            connection.sendall(words)
+            line = replies.readline()
+            while line[3:4] == b"-":
+                line = replies.readline()
+            assert line.startswith(code), line
+
+        say(b"", b"220")
+        say(b"HELO test.example\r\n", b"250")
+        say(f"MAIL FROM:<{SENDER}>\r\n".encode(), b"250")
+        say(f"RCPT TO:<{recipient}>\r\n".encode(), b"250")
+        say(b"DATA\r\n", b"354")
+        say(message("one") + b".\r\n", b"250")
+        say(b"QUIT\r\n", b"221")
 
 
 def until(is_so, limit=LIMIT, step=0.01):
