@@ -6,36 +6,34 @@ from load import smtp_source, until
 
 def smtp(host, opt):
     """While deliveries run."""
-    found, n, user = {}, opt.n(1000, 200), host.conf["user_rcpt"]
-    host.start()
-    try:
-        smtp_source(host, 10, 100, user)
-        for sessions, persistent in ((1, False), (1, True), (20, False), (20, True)):
-            count = n if sessions > 1 else n // 2
-            cpu, tag = host.cpu(), f"s{sessions} {'many/conn' if persistent else '1/conn'}"
-            found[f"{tag} msg/s"] = count / smtp_source(host, sessions, count, user, persistent)
-            until(lambda: host.queued() == 0, 60)
-            time.sleep(0.2)
-            found[f"{tag} CPU ms/msg, delivered"] = (host.cpu() - cpu) / count * 1000
-    finally:
-        host.stop()
-    return found
+    def settle():
+        until(lambda: host.queued() == 0, 60)
+        time.sleep(0.2)
+
+    return measured(host, opt, "start", ((1, False), (1, True), (20, False), (20, True)), 100,
+                    settle, "CPU ms/msg, delivered")
 
 
 def smtp_hold(host, opt):
     """With deliveries off, so nothing else uses the disk."""
     if "start_hold" not in host.conf:
         return {}
+    return measured(host, opt, "start_hold", ((1, True), (20, False), (20, True)), 50,
+                    lambda: time.sleep(0.1), "CPU ms/msg")
+
+
+def measured(host, opt, start, loads, warm, settle, label):
+    """Messages a second, and what they cost until `settle` returns, for each number of sessions and kind of them."""
     found, n, user = {}, opt.n(1000, 200), host.conf["user_rcpt"]
-    host.start("start_hold")
+    host.start(start)
     try:
-        smtp_source(host, 10, 50, user)
-        for sessions, persistent in ((1, True), (20, False), (20, True)):
+        smtp_source(host, 10, warm, user)
+        for sessions, persistent in loads:
             count = n if sessions > 1 else n // 2
             cpu, tag = host.cpu(), f"s{sessions} {'many/conn' if persistent else '1/conn'}"
             found[f"{tag} msg/s"] = count / smtp_source(host, sessions, count, user, persistent)
-            time.sleep(0.1)
-            found[f"{tag} CPU ms/msg"] = (host.cpu() - cpu) / count * 1000
+            settle()
+            found[f"{tag} {label}"] = (host.cpu() - cpu) / count * 1000
     finally:
         host.stop()
     return found

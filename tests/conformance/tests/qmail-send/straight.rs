@@ -40,6 +40,15 @@ fn files(daemon: &Daemon<'_>) -> [bool; 4] {
     ["todo/30", "info/7/30", "local/7/30", "remote/7/30"].map(|name| daemon.queue(name).exists())
 }
 
+/// The delivery succeeds, and the message leaves no file.
+fn succeeds_and_ends(mut daemon: Daemon<'_>) {
+    report(&daemon, LOCAL, "Kok\n");
+    daemon.clean();
+    daemon.logs_last("end msg 30\n");
+    assert_eq!(files(&daemon), [false; 4]);
+    assert_eq!(daemon.leave().exit, 0);
+}
+
 const LYING: [bool; 4] = [true, false, false, false];
 
 #[test]
@@ -88,20 +97,16 @@ fn who_is_not_reached_at_once_has_a_file() {
 #[test]
 fn a_delivery_that_takes_long_has_a_file_meanwhile() {
     let side = Side::ours();
-    let mut daemon = under_way(&side, LOCAL);
+    let daemon = under_way(&side, LOCAL);
     daemon.clean();
     assert_eq!(files(&daemon), [false, true, true, false]);
-    report(&daemon, LOCAL, "Kok\n");
-    daemon.clean();
-    daemon.logs_last("end msg 30\n");
-    assert_eq!(files(&daemon), [false; 4]);
-    assert_eq!(daemon.leave().exit, 0);
+    succeeds_and_ends(daemon);
 }
 
 #[test]
 fn a_message_that_was_half_preprocessed_is_not_delivered_straight() {
     let side = Side::ours();
-    let mut daemon = under_way(&side, LOCAL);
+    let daemon = under_way(&side, LOCAL);
     report(&daemon, LOCAL, "Kok\n");
     daemon.clean();
     daemon.clean();
@@ -112,11 +117,7 @@ fn a_message_that_was_half_preprocessed_is_not_delivered_straight() {
     daemon.clean();
     daemon.hear("to-local", 5);
     assert_eq!(fs::read(daemon.queue("local/7/30")).unwrap(), b"Tx@mail.test\0");
-    report(&daemon, LOCAL, "Kok\n");
-    daemon.clean();
-    daemon.logs_last("end msg 30\n");
-    assert_eq!(files(&daemon), [false; 4]);
-    assert_eq!(daemon.leave().exit, 0);
+    succeeds_and_ends(daemon);
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn a_file_named_down_keeps_the_service_down() {
 
 /// A run script that shows what it finds.
 const CURIOUS: &str = "\
-echo \"$0 $# $(pwd | sed 's/.*work/work/') $VARIABLE\"
+echo \"$0 $# $(pwd | sed 's,.*/\\([^/]*/\\),\\1,') $VARIABLE\"
 read -r line; echo \"stdin $line\"
 ls /proc/self/fd
 grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status

@@ -201,8 +201,8 @@ fn where_slots_become_free_a_message_waits_in_todo_for_one() {
     assert!(host.disk.mess.is_empty() && host.disk.info.is_empty());
 }
 
-#[test]
-fn where_none_becomes_free_nothing_waits_in_todo() {
+/// More local messages than the channel bears, and a remote one behind them.
+fn crowded() -> Host {
     let mut host = straight();
     for id in 1..=200 {
         host.queue(id, "Fa@b\0Tx@here.test\0");
@@ -211,6 +211,12 @@ fn where_none_becomes_free_nothing_waits_in_todo() {
     host.tell(Event::Pulled);
     host.turn();
     host.turn();
+    host
+}
+
+#[test]
+fn where_none_becomes_free_nothing_waits_in_todo() {
+    let mut host = crowded();
     assert_eq!(host.disk.todo.len(), 201);
     host.sleep();
     while host.machine.deadline(host.now) == host.now {
@@ -226,14 +232,7 @@ fn where_none_becomes_free_nothing_waits_in_todo() {
 /// Local deliveries end in time, but there are more of them than the channel bears.
 #[test]
 fn another_channel_s_messages_are_not_held_up_for_long() {
-    let mut host = straight();
-    for id in 1..=200 {
-        host.queue(id, "Fa@b\0Tx@here.test\0");
-    }
-    host.queue(201, "Fa@b\0Tx@there.test\0");
-    host.tell(Event::Pulled);
-    host.turn();
-    host.turn();
+    let mut host = crowded();
     report(&mut host, Local, 0, "Kok\n");
     assert_eq!(host.commands(Remote), [""; 0]);
     host.now = START + 1;
