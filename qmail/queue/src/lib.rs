@@ -5,6 +5,7 @@
 pub mod deposit;
 pub mod disk;
 pub mod extra;
+pub mod hand;
 pub mod home;
 pub mod path;
 pub mod record;
