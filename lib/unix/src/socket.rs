@@ -1,6 +1,7 @@
 //! Listening, connecting with a timeout, local and remote addresses.
 
 mod hand;
+mod local;
 mod traffic;
 
 use std::ffi::OsStr;
@@ -16,6 +17,7 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use crate::poll;
 
 pub use hand::{channel, hand_over, pair, send_now, take_over};
+pub use local::{accept_local, connect_at, listen_at, peer_user};
 pub use traffic::quiet;
 
 /// The steps of [`listen`], each with an error message of its own in tcpserver.
