@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod dir;
+pub mod environment;
 pub mod errno;
 pub mod fd;
 pub mod fifo;

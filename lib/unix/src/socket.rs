@@ -16,7 +16,7 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::poll;
 
-pub use hand::{channel, hand_over, pair, send_now, take_over};
+pub use hand::{channel, hand_over, pair, send_now, take_over, wait_over};
 pub use local::{accept_local, connect_at, listen_at, peer_user};
 pub use traffic::quiet;
 

@@ -49,7 +49,25 @@ pub fn hand_over(channel: &impl AsFd, message: &[u8], given: &impl AsFd) -> io::
 /// The next message, if there is one (`EAGAIN` if not): what fits into `message` of it, and its
 /// descriptor, closed on exec.
 pub fn take_over(channel: &impl AsFd, message: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    take(channel, message, MsgFlags::MSG_DONTWAIT)
+}
+
+/// As [`take_over`], and waits for a message, unless the channel was made one that never waits.
+pub fn wait_over(channel: &impl AsFd, message: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+    loop {
+        match take(channel, message, MsgFlags::empty()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+fn take(
+    channel: &impl AsFd,
+    message: &mut [u8],
+    flags: MsgFlags,
+) -> io::Result<(usize, Option<OwnedFd>)> {
+    let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
     let mut space = nix::cmsg_space!(RawFd);
     let mut parts = [IoSliceMut::new(message)];
     let channel = channel.as_fd().as_raw_fd();
@@ -97,12 +115,13 @@ mod tests {
         send_now(&there, b"two", Some(read.as_fd())).unwrap();
         let mut message = [0; 16];
         assert!(matches!(take_over(&here, &mut message), Ok((3, None))));
-        assert!(matches!(take_over(&here, &mut message), Ok((3, Some(_)))));
+        assert!(matches!(wait_over(&here, &mut message), Ok((3, Some(_)))));
         let full = (0..100_000).find_map(|_| send_now(&there, &[0; 1000], None).err());
         assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
         while take_over(&here, &mut message).is_ok() {}
         drop(there);
         assert!(matches!(take_over(&here, &mut message), Ok((0, None))));
+        assert!(matches!(wait_over(&here, &mut message), Ok((0, None))));
         let error = send_now(&here, b"x", None).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
