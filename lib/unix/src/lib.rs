@@ -3,6 +3,7 @@
 //! The only crate of the workspace that contains `unsafe`. Every process of ours has one thread,
 //! forever: that fact is what several functions here rest on ([`process::fork`] above all).
 
+pub mod aio;
 pub mod clock;
 pub mod dir;
 pub mod environment;
