@@ -135,7 +135,8 @@ pub fn group(name: &[u8]) -> io::Result<Option<Gid>> {
     })
 }
 
-/// True if `gid` is a group that `user` has alone: it has the user's name, and no other member.
+/// True if `gid` is a group that `user` has alone: it has the user's name, no other member, and is no
+/// other account's primary group in /etc/passwd. Other sources cannot be asked for all their accounts.
 pub fn is_private_group(gid: Gid, user: &[u8]) -> io::Result<bool> {
     let key = gid.as_raw().to_string();
     let is_private = find(Path::new("/etc/group"), b"group", key.as_bytes(), |line| {
@@ -146,7 +147,16 @@ pub fn is_private_group(gid: Gid, user: &[u8]) -> io::Result<bool> {
             name == user && members.all(|member| member.is_empty() || member == user)
         })
     });
-    Ok(is_private?.unwrap_or(false))
+    Ok(is_private?.unwrap_or(false) && !is_shared(&read(Path::new("/etc/passwd"))?, gid, user))
+}
+
+/// True if passwd(5) has an account with this primary group that is not `user`'s. Another name for the
+/// user's own number is the user's.
+fn is_shared(passwd: &[u8], gid: Gid, user: &[u8]) -> bool {
+    let owner = line_of(passwd, user).and_then(User::parse).map(|user| user.uid);
+    let mut accounts = passwd.split(|&byte| byte == b'\n').filter_map(User::parse);
+    accounts
+        .any(|account| account.gid == gid && account.name != user && Some(account.uid) != owner)
 }
 
 /// The groups of /etc/group that list `user` as a member; `primary` first.
@@ -263,6 +273,16 @@ mod tests {
         assert!(is_private_group(root, b"root").unwrap());
         assert!(!is_private_group(root, b"joe").unwrap());
         assert!(!is_private_group(Gid::from_raw(4_294_967_000), b"root").unwrap());
+    }
+
+    #[test]
+    fn a_group_that_is_another_s_primary_group_is_shared() {
+        let passwd = b"joe:x:7:70::/:/\nann:x:8:80::/:/\ntoo:x:7:70::/:/\n";
+        let is_shared = |gid, user: &str| is_shared(passwd, Gid::from_raw(gid), user.as_bytes());
+        assert!(!is_shared(70, "joe"));
+        assert!(!is_shared(90, "joe"));
+        assert!(is_shared(80, "joe"));
+        assert!(is_shared(70, "elsewhere"));
     }
 
     #[test]
