@@ -178,14 +178,8 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use crate::message::message;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
-
-    fn message(bytes: &[u8]) -> Message {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(bytes).unwrap();
-        Message::new(file)
-    }
 
     const HEAD: [&[u8]; 2] = [b"From me date\n", b"Delivered-To: you\n"];
 

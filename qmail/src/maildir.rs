@@ -206,9 +206,9 @@ fn publish<D: Disk>(disk: &mut D, aside: &Path, new: &Path) -> Result<(), D::Err
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::message;
     use proptest::prelude::*;
     use std::collections::HashSet;
-    use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
 
     const NOW: Wall = Wall { seconds: 1_795_220_734, nanos: 12_345_678 };
@@ -219,12 +219,6 @@ mod tests {
             std::fs::create_dir(dir.path().join(name)).unwrap();
         }
         dir
-    }
-
-    fn message(bytes: &[u8]) -> Message {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(bytes).unwrap();
-        Message::new(file)
     }
 
     fn files(dir: &Path) -> Vec<PathBuf> {

@@ -106,15 +106,16 @@ pub enum CopyError {
 }
 
 #[cfg(test)]
+pub(crate) fn message(bytes: &[u8]) -> Message {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    Message::new(file)
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::io::{Read, Seek};
-
-    fn message(bytes: &[u8]) -> Message {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(bytes).unwrap();
-        Message::new(file)
-    }
 
     fn rest(message: &mut Message) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -155,8 +155,7 @@ pub fn is_private_group(gid: Gid, user: &[u8]) -> io::Result<bool> {
 fn is_shared(passwd: &[u8], gid: Gid, user: &[u8]) -> bool {
     let owner = line_of(passwd, user).and_then(User::parse).map(|user| user.uid);
     let mut accounts = passwd.split(|&byte| byte == b'\n').filter_map(User::parse);
-    accounts
-        .any(|account| account.gid == gid && account.name != user && Some(account.uid) != owner)
+    accounts.any(|account| account.gid == gid && account.name != user && Some(account.uid) != owner)
 }
 
 /// The groups of /etc/group that list `user` as a member; `primary` first.

@@ -115,13 +115,7 @@ where
 mod tests {
     use super::*;
     use crate::maildir::open;
-    use std::io::Write;
-
-    fn message(bytes: &[u8]) -> Message {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(bytes).unwrap();
-        Message::new(file)
-    }
+    use crate::message::message;
 
     fn contents(path: &Path) -> Vec<String> {
         let files = std::fs::read_dir(path).unwrap();

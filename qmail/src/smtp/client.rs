@@ -1,5 +1,7 @@
 //! The client's half of a session, as a machine: replies in, commands and a report out.
 
+mod attempts;
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
@@ -8,6 +10,8 @@ use wire::ip;
 use super::offers::Offers;
 use super::reply::{Class, Reply};
 use crate::addr::quote;
+
+pub use attempts::Attempts;
 
 /// A message that is to be sent to one host. Its report is qmail-remote(8)'s: records that end in a zero
 /// byte, one for each recipient in turn (`r` taken, `h` refused, `s` refused for now) and one for the
@@ -82,38 +86,6 @@ pub enum Ending {
     Final(Vec<u8>),
 }
 
-/// What has been tried without a final report.
-#[derive(Debug, Default)]
-pub struct Attempts {
-    /// What the last host said, if any said something.
-    text: Option<Vec<u8>>,
-    /// Not all of them said that trying later is no use.
-    may_change: bool,
-}
-
-impl Attempts {
-    /// A conversation that has ended early, as [`Ending::Early`] has it.
-    pub fn early(&mut self, is_permanent: bool, text: Vec<u8>) {
-        self.may_change |= !is_permanent;
-        self.text = Some(text);
-    }
-
-    /// A host that could not be connected to, or was not even tried.
-    pub fn unreached(&mut self) {
-        self.may_change = true;
-    }
-
-    /// The report if there is nobody left to try.
-    #[must_use]
-    pub fn report(self) -> Vec<u8> {
-        let letter = if self.may_change { b"Z" } else { b"D" };
-        match self.text {
-            Some(text) => [letter, text.as_slice(), b"\0"].concat(),
-            None => b"ZSorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n\0".to_vec(),
-        }
-    }
-}
-
 /// The sender cannot be written in a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadSender;
@@ -169,60 +141,76 @@ impl<'a> Conversation<'a> {
             Awaits::Ehlo | Awaits::Helo => {
                 self.leave_early(false, " but my name was rejected", reply, out)
             }
-            Awaits::Mail => match class {
-                Class::Permanent => {
-                    self.leave("DConnected to ", " but sender was rejected", Some(reply), out)
-                }
-                Class::Temporary => {
-                    self.leave("ZConnected to ", " but sender was rejected", Some(reply), out)
-                }
-                Class::Proceed | Class::Success => self.next_recipient(out),
-            },
-            Awaits::Rcpt(number) => {
-                match class {
-                    Class::Permanent => self.dislike(number, b'h', reply),
-                    Class::Temporary => {
-                        self.dislike(number, b's', reply);
-                        if reply.code == Some(452) && !self.taken.is_empty() && self.size.is_some()
-                        {
-                            self.excess.push_back(number);
-                        }
-                    }
-                    Class::Proceed | Class::Success => {
-                        self.record(number, b"r".to_vec());
-                        self.taken.push(number);
-                    }
-                }
-                self.next_recipient(out)
-            }
-            Awaits::Data => match class {
-                Class::Permanent => self.leave("D", " failed on DATA command", Some(reply), out),
-                Class::Proceed => {
-                    self.awaits = Awaits::Message { is_sent: false };
-                    Next::Message
-                }
-                // A host that does not wait for the message would take its lines for commands.
-                _ => self.leave("Z", " failed on DATA command", Some(reply), out),
-            },
-            Awaits::Message { .. } => match class {
-                Class::Permanent => {
-                    self.leave("D", " failed after I sent the message", Some(reply), out)
-                }
-                Class::Success if self.excess.is_empty() => {
-                    self.leave("K", " accepted message", Some(reply), out)
-                }
-                Class::Success => {
-                    let (letter, text) = self.what("K", " accepted message", Some(reply));
-                    self.tell_each(letter, &text);
-                    self.is_sent_to_some = true;
-                    self.names = std::mem::take(&mut self.excess);
-                    out.extend_from_slice(&self.mail);
-                    self.awaits = Awaits::Mail;
-                    Next::Listen
-                }
-                _ => self.leave("Z", " failed after I sent the message", Some(reply), out),
-            },
+            Awaits::Mail => self.sender_answered(class, reply, out),
+            Awaits::Rcpt(number) => self.recipient_answered(number, class, reply, out),
+            Awaits::Data => self.data_answered(class, reply, out),
+            Awaits::Message { .. } => self.message_answered(class, reply, out),
         }
+    }
+
+    fn sender_answered(&mut self, class: Class, reply: &Reply, out: &mut Vec<u8>) -> Next {
+        let before = match class {
+            Class::Permanent => "DConnected to ",
+            Class::Temporary => "ZConnected to ",
+            Class::Proceed | Class::Success => return self.next_recipient(out),
+        };
+        self.leave(before, " but sender was rejected", Some(reply), out)
+    }
+
+    fn recipient_answered(
+        &mut self,
+        number: usize,
+        class: Class,
+        reply: &Reply,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        match class {
+            Class::Permanent => self.dislike(number, b'h', reply),
+            Class::Temporary => {
+                self.dislike(number, b's', reply);
+                if reply.code == Some(452) && !self.taken.is_empty() && self.size.is_some() {
+                    self.excess.push_back(number);
+                }
+            }
+            Class::Proceed | Class::Success => {
+                self.record(number, b"r".to_vec());
+                self.taken.push(number);
+            }
+        }
+        self.next_recipient(out)
+    }
+
+    fn data_answered(&mut self, class: Class, reply: &Reply, out: &mut Vec<u8>) -> Next {
+        let before = match class {
+            Class::Proceed => {
+                self.awaits = Awaits::Message { is_sent: false };
+                return Next::Message;
+            }
+            Class::Permanent => "D",
+            // A host that does not wait for the message would take its lines for commands.
+            Class::Temporary | Class::Success => "Z",
+        };
+        self.leave(before, " failed on DATA command", Some(reply), out)
+    }
+
+    fn message_answered(&mut self, class: Class, reply: &Reply, out: &mut Vec<u8>) -> Next {
+        let before = match class {
+            Class::Success if self.excess.is_empty() => {
+                return self.leave("K", " accepted message", Some(reply), out);
+            }
+            Class::Success => {
+                let (letter, text) = self.what("K", " accepted message", Some(reply));
+                self.tell_each(letter, &text);
+                self.is_sent_to_some = true;
+                self.names = std::mem::take(&mut self.excess);
+                out.extend_from_slice(&self.mail);
+                self.awaits = Awaits::Mail;
+                return Next::Listen;
+            }
+            Class::Permanent => "D",
+            Class::Temporary | Class::Proceed => "Z",
+        };
+        self.leave(before, " failed after I sent the message", Some(reply), out)
     }
 
     /// The end of the message is about to be sent: from now on the host may have it.
