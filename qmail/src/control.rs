@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use prog::env;
 use queue::home::Home;
 use wire::decimal;
 
@@ -74,6 +75,15 @@ impl Control {
     /// missing file; a number beyond 64 bits as the greatest.
     pub fn number(&self, name: &str) -> io::Result<Option<u64>> {
         Ok(self.line(name)?.as_deref().and_then(leading_number))
+    }
+
+    /// The variable `variable` as a number, which is 0 if it has no digits; or else a file, as
+    /// [`Control::number`] reads it.
+    pub fn number_or(&self, variable: &str, name: &str) -> io::Result<Option<u64>> {
+        match env::get(variable) {
+            Some(value) => Ok(Some(leading_number(&value).unwrap_or(0))),
+            None => self.number(name),
+        }
     }
 
     /// The lines of a file.

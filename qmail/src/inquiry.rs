@@ -50,17 +50,24 @@ pub(crate) fn ask(mut chain: Chain, mouth: Option<RawFd>, limit: Duration) -> io
         chain.descriptor(mouth, writer);
         ear = Some(Ear { pipe: reader, said: Vec::new(), is_open: true });
     }
+    let status = run(chain, ear.as_mut(), deadline)?;
+    Ok(Answer { status, said: ear.map(|ear| ear.said).unwrap_or_default() })
+}
+
+/// Runs a program with the descriptors of this one, and tells how it has ended; as [`ask`] if it takes
+/// longer than `limit`.
+pub(crate) fn wait_for(chain: Chain, limit: Duration) -> io::Result<Status> {
+    run(chain, None, Instant::now() + limit)
+}
+
+fn run(mut chain: Chain, ear: Option<&mut Ear>, deadline: Instant) -> io::Result<Status> {
     // A group of its own, to be killed with all that it starts.
     chain.session();
     let child = chain.launch().map_err(|_| Errno::EAGAIN)?;
-    match attend(&child, ear.as_mut(), deadline) {
-        Ok(status) => Ok(Answer { status, said: ear.map(|ear| ear.said).unwrap_or_default() }),
-        Err(error) => {
-            let _ = signal::send_group(child.pid, Signal::SIGKILL); // it may have ended just now
-            let _ = child.wait(); // why it had to end is told already
-            Err(error)
-        }
-    }
+    attend(&child, ear, deadline).inspect_err(|_| {
+        let _ = signal::send_group(child.pid, Signal::SIGKILL); // it may have ended just now
+        let _ = child.wait(); // why it had to end is told already
+    })
 }
 
 /// Hears a child until it has ended. What it has started may hold the pipe open for longer.

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use prog::Chain;
 use queue::home::Home;
+use unix::process::Status;
 
+use crate::control::Control;
 use crate::inquiry;
 use crate::local::environment::harmless;
 use crate::smtp::session::{Asked, Judgement, replies};
@@ -23,6 +25,23 @@ pub struct Known {
     pub is_found: bool,
     /// Its domain is this host's.
     pub is_ours: bool,
+}
+
+/// The programs that `control/rcptchecks` lists, which are asked for every client.
+pub fn listed(control: &Control) -> io::Result<Vec<Vec<u8>>> {
+    let list = control.list("rcptchecks")?.unwrap_or_default();
+    Ok(list.lines().map(<[u8]>::to_vec).collect())
+}
+
+/// Runs `program` as [`ask`] does, but with the environment and the descriptors of this process, so that
+/// its words go where this process's would. Its exit code; `None` if it could not be run, or crashed.
+///
+/// [`io::ErrorKind::TimedOut`] if it has not ended after `limit`; it has been killed then.
+pub fn run(home: &Home, program: &[u8], limit: Duration) -> io::Result<Option<u8>> {
+    match inquiry::wait_for(chain(home, program), limit) {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(error),
+        other => Ok(other.ok().and_then(Status::code)),
+    }
 }
 
 /// Runs `program`, without arguments, in the home; its environment tells what is asked, and what it
@@ -41,9 +60,7 @@ fn ask_within(
     asked: &Asked<'_>,
     known: Known,
 ) -> io::Result<Judgement> {
-    let program = OsString::from_vec(program.to_vec());
-    let mut chain = Chain::new([here(&program)]);
-    chain.directory(&home.path);
+    let mut chain = chain(home, program);
     chain.env.set("SENDER", told(asked.sender));
     chain.env.set("RECIPIENT", told(asked.recipient));
     chain.env.set("HELO", told(asked.helo.unwrap_or_default()));
@@ -65,6 +82,14 @@ fn ask_within(
     };
     let said = answer.said.get(..LONGEST_REPLY).unwrap_or(&answer.said);
     Ok(judge(code, said))
+}
+
+/// A program of the home; one whose name has no slash is there too.
+fn chain(home: &Home, program: &[u8]) -> Chain {
+    let program = OsString::from_vec(program.to_vec());
+    let mut chain = Chain::new([here(&program)]);
+    chain.directory(&home.path);
+    chain
 }
 
 /// What strangers have said, as the value of a variable: the name in HELO may have zero bytes.
@@ -129,14 +154,19 @@ mod tests {
         known: Known,
         limit: Duration,
     ) -> io::Result<Judgement> {
+        let (home, _dir) = home_with(script);
+        ask_within(limit, &home, b"check", asked, known)
+    }
+
+    /// A home with the program `check`.
+    fn home_with(script: &str) -> (Home, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
         // Written by a child: see submit's tests.
         let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > check; chmod +x check";
         let mut chain = Chain::new(["/bin/sh", "-c", write, "sh", script]);
         chain.directory(dir.path());
         assert!(chain.spawn().unwrap().wait().unwrap().is_success());
-        let home = Home { path: dir.path().into(), private: true };
-        ask_within(limit, &home, b"check", asked, known)
+        (Home { path: dir.path().into(), private: true }, dir)
     }
 
     fn end(reply: &str) -> Judgement {
@@ -153,6 +183,19 @@ mod tests {
         assert_eq!(answer("kill -9 $$", OURS), end(replies::NO_CHECK));
         let home = Home { path: "/".into(), private: true };
         assert_eq!(ask(&home, b"missing/check", &ASKED, OURS).unwrap(), end(replies::NO_CHECK));
+    }
+
+    #[test]
+    fn one_that_asks_for_others_tells_how_they_end_and_does_not_wait_for_ever() {
+        let ends = |script: &str| {
+            let (home, _dir) = home_with(script);
+            run(&home, b"check", Duration::from_millis(300)).map_err(|error| error.kind())
+        };
+        assert_eq!(ends("exit 113"), Ok(Some(113)));
+        assert_eq!(ends("kill -9 $$"), Ok(None));
+        assert_eq!(ends("sleep 600; exit 0"), Err(io::ErrorKind::TimedOut));
+        let home = Home { path: "/".into(), private: true };
+        assert_eq!(run(&home, b"missing/check", inquiry::LIMIT).unwrap(), None);
     }
 
     #[test]

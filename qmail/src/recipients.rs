@@ -14,7 +14,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use lookup::cdb::Kept;
-use prog::Chain;
+use prog::{Chain, env};
 use queue::home::Home;
 use unix::errno::{self, Errno};
 use unix::user::Accounts;
@@ -49,6 +49,15 @@ pub struct Places {
     pub mailboxes: bool,
     /// In this list instead of control/validrcptto; a relative name is one in the home.
     pub list: Option<PathBuf>,
+}
+
+impl Places {
+    /// As `$CHECKRECIPIENT` or control/checkrecipient, and `$VALIDRCPTTO`, say.
+    pub fn read(control: &Control) -> io::Result<Places> {
+        let wanted = control.number_or("CHECKRECIPIENT", "checkrecipient")?;
+        let list = env::get("VALIDRCPTTO").map(|name| OsString::from_vec(name).into());
+        Ok(Places { mailboxes: wanted.is_none_or(|wanted| wanted != 0), list })
+    }
 }
 
 /// The recipients of a host. Nothing is read before the first question.

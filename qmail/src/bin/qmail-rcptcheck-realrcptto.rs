@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use prog::{Args, Exit, Fatal, OrFatal, Program, env};
+use qmail::control::Control;
 use qmail::recipients::{Known, Places, Recipients};
 use queue::home::Home;
 
@@ -15,7 +16,8 @@ fn main() -> ExitCode {
 fn run(_: Args) -> Result<Exit, Fatal> {
     let recipient = env::get("RECIPIENT").ok_or_else(|| Fatal::soft("RECIPIENT not set"))?;
     let home = Home::find();
-    let mut recipients = Recipients::new(&home, Places { mailboxes: true, list: None });
+    let places = Places::read(&Control::of(&home)).or_fatal("unable to read controls")?;
+    let mut recipients = Recipients::new(&home, places);
     match recipients.find(&recipient).or_fatal("unable to look a recipient up")? {
         Known::No => Ok(Exit::HARD),
         Known::Yes | Known::Perhaps => Ok(Exit::OK),

@@ -1,11 +1,11 @@
 //! qmail-rcptcheck — ask the programs of control/rcptchecks about a recipient.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use prog::{Args, Chain, Exit, Fatal, OrFatal, Program};
+use prog::{Args, Exit, Fatal, OrFatal, Program};
 use qmail::control::Control;
+use qmail::rcptcheck;
 use queue::home::Home;
 
 const CHECK: Program = Program::new("qmail-rcptcheck", "");
@@ -13,20 +13,21 @@ const CHECK: Program = Program::new("qmail-rcptcheck", "");
 /// A program could not be run.
 const UNRUN: Exit = Exit(120);
 
+/// For all programs together; less than qmail-smtpd gives to this one, so that none is left behind.
+const LIMIT: Duration = Duration::from_secs(50);
+
 fn main() -> ExitCode {
     prog::main(CHECK, run)
 }
 
 /// The recipient is in the environment, where each program finds it.
 fn run(_: Args) -> Result<Exit, Fatal> {
+    let deadline = Instant::now() + LIMIT;
     let home = Home::find();
-    let list = Control::of(&home).list("rcptchecks").or_fatal("unable to read rcptchecks")?;
-    for line in list.unwrap_or_default().lines() {
-        let program = home.path.join(OsString::from_vec(line.to_vec()));
-        let mut chain = Chain::new([program]);
-        chain.directory(&home.path);
-        let Ok(child) = chain.launch() else { return Ok(UNRUN) };
-        match child.wait().or_fatal("wait failed")?.code() {
+    for program in rcptcheck::listed(&Control::of(&home)).or_fatal("unable to read rcptchecks")? {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let code = rcptcheck::run(&home, &program, left);
+        match code.or_fatal(("no answer from ", &program))? {
             Some(code @ (100 | 111 | 113 | 120)) => return Ok(Exit(code)),
             Some(_) => {}
             None => return Ok(UNRUN),

@@ -1,9 +1,7 @@
 //! qmail-smtpd — receive mail via SMTP.
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -121,8 +119,8 @@ impl<'a> Server<'a> {
             greeting: greeting.ok_or(io::ErrorKind::NotFound)?,
             literal_host: control.line_or_me("localiphost")?,
             relay: env::get("RELAYCLIENT"),
-            recipients: number("MAXRECIPIENTS", control, "maxrecipients")?.unwrap_or(RECIPIENTS),
-            databytes: number("DATABYTES", control, "databytes")?.unwrap_or(0),
+            recipients: control.number_or("MAXRECIPIENTS", "maxrecipients")?.unwrap_or(RECIPIENTS),
+            databytes: control.number_or("DATABYTES", "databytes")?.unwrap_or(0),
         };
         let badmailfrom = control.list("badmailfrom")?.unwrap_or_default();
         let rcpthosts = RcptHosts::read(home, control)?;
@@ -131,9 +129,7 @@ impl<'a> Server<'a> {
             complain(log.line(text), None);
         }
         let badmailfrom = DomainSet::new(badmailfrom.lines());
-        let looks = number("CHECKRECIPIENT", control, "checkrecipient")?.is_none_or(|yes| yes != 0);
-        let list = env::get("VALIDRCPTTO").map(|name| OsString::from_vec(name).into());
-        let recipients = Recipients::new(home, Places { mailboxes: looks, list });
+        let recipients = Recipients::new(home, Places::read(control)?);
         let (checks, most_unknown) = (None, None);
         let site = Site {
             home,
@@ -247,21 +243,12 @@ impl<'a> Server<'a> {
     }
 }
 
-/// A variable, or else a control file, as a number. A variable without digits is 0.
-fn number(variable: &str, control: &Control, file: &str) -> io::Result<Option<u64>> {
-    match env::get(variable) {
-        Some(value) => Ok(Some(decimal::scan(&value).map_or(0, |(number, _)| number))),
-        None => control.number(file),
-    }
-}
-
 /// The programs that are asked about recipients: the one that the rules for this client name, and those
 /// that are asked for every client.
 fn checks(control: &Control) -> io::Result<Vec<Vec<u8>>> {
     let mut checks: Vec<_> =
         env::get("RCPTCHECK").into_iter().filter(|program| !program.is_empty()).collect();
-    let list = control.list("rcptchecks")?.unwrap_or_default();
-    checks.extend(list.lines().map(<[u8]>::to_vec));
+    checks.extend(rcptcheck::listed(control)?);
     Ok(checks)
 }
 
@@ -350,7 +337,8 @@ impl Policy for Site<'_> {
     fn is_fed_up(&mut self, unknown: u64) -> Result<bool, Trouble> {
         let most = match self.most_unknown {
             Some(most) => most,
-            None => number("BRTLIMIT", &Control::of(self.home), "brtlimit")
+            None => Control::of(self.home)
+                .number_or("BRTLIMIT", "brtlimit")
                 .map_err(|error| {
                     complain(self.log.line(b"unable to read control/brtlimit"), Some(&error));
                     Trouble::Controls
