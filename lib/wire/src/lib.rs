@@ -6,6 +6,7 @@ pub mod decimal;
 pub mod gather;
 pub mod ip;
 pub mod netstring;
+pub mod next;
 pub mod tai;
 pub mod text;
 pub mod ucspi;
