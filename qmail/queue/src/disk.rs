@@ -80,6 +80,19 @@ pub trait Disk {
         files.into_iter().try_for_each(|file| self.sync(file))
     }
 
+    /// Makes durable the bytes of `files` and which names are in `directories`, in any order or at the same time.
+    ///
+    /// Says what came of each, of the files first. Each has been tried.
+    fn sync_all_of(
+        &mut self,
+        files: &[&Self::File],
+        directories: &[impl AsRef<Path>],
+    ) -> Vec<Result<(), Self::Error>> {
+        let mut results: Vec<_> = files.iter().map(|file| self.sync(file)).collect();
+        results.extend(directories.iter().map(|directory| self.sync_directory(directory)));
+        results
+    }
+
     /// Gives the file `old` a second name, which must not exist.
     fn link(
         &mut self,

@@ -2,6 +2,7 @@
 //!
 //! Formats and states are told in `doc/queue.md`.
 
+pub mod caller;
 pub mod deposit;
 pub mod disk;
 pub mod extra;

@@ -7,19 +7,18 @@
 
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::process::ExitCode;
 
 use prog::{Args, Exit, Program};
-use queue::deposit::{Origin, Place, Refusal, Stamp, deposit};
+use queue::caller::{self, Origins};
+use queue::deposit::{Place, Refusal, Stamp, deposit};
 use queue::disk::{Queue, Unreachable};
 use queue::extra::Extra;
-use queue::home::{Account, Home};
+use queue::home::Home;
 use queue::sweep::{DAY, EARLY};
 use queue::{series, trigger};
-use unix::dir::Dir;
 use unix::signal::{self, Signal};
-use unix::{Gid, Uid, clock, fd, poll, process};
+use unix::{Uid, clock, fd, poll, process};
 
 const QMAIL_QUEUE: Program = Program::new("qmail-queue", "[series]").crash(Exit(81)).silent();
 
@@ -36,14 +35,12 @@ fn run(mut args: Args) -> Result<Exit, Refusal> {
     })?;
     let extra = Extra::read(&home).map_err(|_| Refusal::Control)?;
     let uid = Uid::current();
-    if home.private && uid.is_root() {
-        become_owner(queue.dir()).map_err(|_| Refusal::Internal)?;
-    }
+    caller::become_owner(&home, queue.dir()).map_err(|_| Refusal::Internal)?;
     let pid = process::id().as_raw().unsigned_abs();
     let mut stamp = Stamp {
         number: series::number(pid, 0),
         uid: uid.as_raw(),
-        origin: origin(&home, uid),
+        origin: Origins::find(&home).of(uid),
         time: clock::wall().seconds,
     };
     set_signals().map_err(|_| Refusal::Internal)?;
@@ -76,40 +73,10 @@ fn run(mut args: Args) -> Result<Exit, Refusal> {
     Ok(Exit::OK)
 }
 
-/// In a private home everything belongs to one user, so root's mail does as well.
-fn become_owner(queue: &Dir) -> io::Result<()> {
-    let owner = queue.stat(Path::new("."))?;
-    process::become_user(Uid::from_raw(owner.st_uid), Gid::from_raw(owner.st_gid))
-}
-
-/// What is known about the caller. In a private home all accounts are one, so it is just a user;
-/// so it is where the accounts cannot be read, because mail is worth more than a word in a header.
-fn origin(home: &Home, uid: Uid) -> Origin {
-    if home.private {
-        return Origin::User;
-    }
-    let accounts = home.uids([Account::Alias, Account::Daemon, Account::Send]);
-    let origins = [Origin::Alias, Origin::Network, Origin::Bounce];
-    let known = accounts.into_iter().flatten().zip(origins).find(|&(known, _)| known == Some(uid));
-    known.map_or(Origin::User, |(_, origin)| origin)
-}
-
-/// A message is not given up because its sender's terminal went away. When time is up nothing is
-/// cleaned: qmail-send may already have the message.
+/// When time is up nothing is cleaned: qmail-send may already have the message.
 fn set_signals() -> io::Result<()> {
     signal::unblock_all()?;
-    for ignored in [
-        Signal::SIGHUP,
-        Signal::SIGINT,
-        Signal::SIGPIPE,
-        Signal::SIGPROF,
-        Signal::SIGQUIT,
-        Signal::SIGVTALRM,
-        Signal::SIGXCPU,
-        Signal::SIGXFSZ,
-    ] {
-        signal::ignore(ignored)?;
-    }
+    caller::ignore_signals()?;
     signal::exit_on(Signal::SIGALRM, 52)?;
     for bug in [
         Signal::SIGABRT,
