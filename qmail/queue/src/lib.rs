@@ -10,6 +10,7 @@ pub mod hand;
 pub mod home;
 pub mod path;
 pub mod record;
+pub mod seal;
 pub mod series;
 pub mod state;
 pub mod sweep;

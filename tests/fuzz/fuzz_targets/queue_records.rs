@@ -1,4 +1,5 @@
-//! An envelope as clients write it and records as they lie in the queue; extra recipients behind a zero byte.
+//! An envelope as clients write it and records as they lie in the queue, sealed or not; extra recipients behind a
+//! zero byte.
 #![no_main]
 
 use std::io::Read;
@@ -7,6 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use queue::deposit::{Envelope, Refusal};
 use queue::extra::Extra;
 use queue::record::{Reader, Record};
+use queue::seal::{self, Head};
 
 /// How many bytes of an envelope are records, and whether it is complete; it comes `size` bytes at a time.
 fn check(bytes: &[u8], size: usize) -> Result<(usize, bool), Refusal> {
@@ -42,6 +44,21 @@ fuzz_target!(|data: &[u8]| {
         let mut written = Vec::new();
         record.write(&mut written);
         assert_eq!(Record::parse(&written[..written.len() - 1]), Ok(record));
+    }
+
+    // Whatever an envelope claims, only what was sealed is proved.
+    let (message, other) = data.split_at(data.len() / 2);
+    for start in [other, &[b"u1\0p1 2 ".as_slice(), other].concat()] {
+        if let Head::Sealed(seal) = Head::of(start) {
+            assert!(!seal.proves(message, start) || seal.length() == message.len() as u64);
+        }
+    }
+    let sealed = seal::envelope(7, 9, &[message], other);
+    if let Head::Sealed(seal) = Head::of(&sealed) {
+        assert!(seal.proves(message, &sealed));
+        assert!(!seal.proves(message, &sealed[..sealed.len() - 1]));
+    } else {
+        assert!(other.iter().take(seal::SECTOR).all(|byte| *byte == 0));
     }
 
     let at = data.iter().rposition(|byte| *byte == 0).map_or(0, |at| at + 1);
