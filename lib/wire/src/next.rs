@@ -1,9 +1,10 @@
 //! How a server hands further connections to a program that it has started for one already.
 //!
 //! The program is told of a channel that keeps messages apart (`SOCK_SEQPACKET`) by a variable,
-//! [`VARIABLE`], whose value is an [`Offer`]. When it has closed its connection it sends [`over`] there: one byte, the code that it
-//! would have ended with. The server then sends an environment ([`push`], [`variables`]), and the next connection with it as a
-//! descriptor; or it closes the channel, and the program ends.
+//! [`VARIABLE`], whose value is an [`Offer`]. When it has closed its connection it sends one byte
+//! there, the code that it would have ended with ([`over`]). The server then sends an
+//! [`environment`], and the next connection with it as a descriptor; or it closes the channel, and
+//! the program ends.
 //!
 //! Only a program whose own file is the one that the offer names may take it up. What stands before it
 //! in a chain would be left out otherwise, and that may be what keeps clients away.
@@ -72,25 +73,37 @@ pub fn code(message: &[u8]) -> Option<u8> {
     }
 }
 
-/// Appends one `NAME=VALUE` of the next connection's environment, which is all of it but [`VARIABLE`].
-pub fn push(out: &mut Vec<u8>, string: &[u8]) {
-    out.extend_from_slice(string);
-    out.push(0);
+/// Some environments cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfit;
+
+/// Makes `out` the next connection's environment of `strings`, each `NAME=VALUE`: all of it but
+/// [`VARIABLE`].
+///
+/// It is unfit if it is empty or longer than [`LONGEST`], or if a string has no name, no `=` or a zero byte.
+pub fn environment<'a>(
+    out: &mut Vec<u8>,
+    strings: impl Iterator<Item = &'a [u8]>,
+) -> Result<(), Unfit> {
+    out.clear();
+    for string in strings {
+        variable(string).filter(|_| !string.contains(&0)).ok_or(Unfit)?;
+        out.extend_from_slice(string);
+        out.push(0);
+    }
+    if (1..=LONGEST).contains(&out.len()) { Ok(()) } else { Err(Unfit) }
 }
 
 /// The names and values of an environment; `None` if it is none, or was cut short.
-///
-/// A name has one byte at least, and ends before the first `=` that follows that.
 #[must_use]
 pub fn variables(message: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     let strings = message.strip_suffix(b"\0")?;
     strings.split(|&byte| byte == 0).map(variable).collect()
 }
 
+/// A name, of one byte at least, and what follows the first `=`.
 fn variable(string: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = string.iter().skip(1).position(|&byte| byte == b'=')? + 1;
-    let (name, value) = string.split_at_checked(end)?;
-    Some((name, value.strip_prefix(b"=")?))
+    crate::text::split_once(string, b'=').filter(|(name, _)| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -134,14 +147,31 @@ mod tests {
         assert_eq!((code(b""), code(b"\0\0")), (None, None));
     }
 
+    fn sent(strings: &[&[u8]]) -> Result<Vec<u8>, Unfit> {
+        let mut out = b"old".to_vec();
+        environment(&mut out, strings.iter().copied()).map(|()| out)
+    }
+
     #[test]
     fn an_environment_is_whole_strings() {
-        let read: Option<Vec<(&[u8], &[u8])>> =
-            Some(vec![(b"PROTO", b"TCP"), (b"A", b""), (b"=B", b"c=d")]);
-        assert_eq!(variables(b"PROTO=TCP\0A=\0=B=c=d\0"), read);
+        let message = b"PROTO=TCP\0A=\0B=c=d\0";
+        let read: [(&[u8], &[u8]); 3] = [(b"PROTO", b"TCP"), (b"A", b""), (b"B", b"c=d")];
+        assert_eq!(variables(message), Some(read.to_vec()));
+        assert_eq!(sent(&[b"PROTO=TCP", b"A=", b"B=c=d"]), Ok(message.to_vec()));
         for wrong in [&b""[..], b"\0", b"A=1", b"A=1\0B\0", b"A=1\0\0", b"=1\0", b"A=1\0B=\0C"] {
             assert_eq!(variables(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn what_would_not_be_read_is_not_sent() {
+        let longest = [b"A=", &vec![b'x'; LONGEST - 3][..]].concat();
+        assert!(sent(&[&longest]).is_ok());
+        assert_eq!(sent(&[&longest, b"B="]), Err(Unfit));
+        for wrong in [&b"A"[..], b"", b"=x", b"A=\0"] {
+            assert_eq!(sent(&[wrong]), Err(Unfit), "{wrong:?}");
+        }
+        assert_eq!(sent(&[]), Err(Unfit));
     }
 
     proptest! {
@@ -155,29 +185,20 @@ mod tests {
 
         #[test]
         fn an_environment_reads_back(
-            strings in prop::collection::vec(("[^=\0][^=\0]{0,8}", "[^\0]{0,20}"), 1..20),
+            pairs in prop::collection::vec(("[^=\0]{1,8}", "[^\0]{0,20}"), 1..20),
+            cut in 0..300usize,
         ) {
-            let mut message = Vec::new();
-            for (name, value) in &strings {
-                push(&mut message, format!("{name}={value}").as_bytes());
-            }
+            let strings: Vec<String> =
+                pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let strings: Vec<&[u8]> = strings.iter().map(String::as_bytes).collect();
+            let message = sent(&strings).unwrap();
             let expected: Vec<(&[u8], &[u8])> =
-                strings.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
-            prop_assert_eq!(variables(&message), Some(expected));
-        }
-
-        #[test]
-        fn a_part_of_an_environment_is_never_taken_for_more_than_it_is(
-            strings in prop::collection::vec("[A-Z]{1,4}=[a-z]{0,6}", 1..8), cut in 0..80usize,
-        ) {
-            let mut message = Vec::new();
-            for string in &strings {
-                push(&mut message, string.as_bytes());
-            }
+                pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+            prop_assert_eq!(variables(&message), Some(expected.clone()));
+            // A part is never taken for more than it is.
             let part = message.get(..cut).unwrap_or(&message);
-            let all = variables(&message).unwrap();
             match variables(part) {
-                Some(some) => prop_assert!(part.ends_with(b"\0") && all.starts_with(&some)),
+                Some(some) => prop_assert!(part.ends_with(b"\0") && expected.starts_with(&some)),
                 None => prop_assert!(!part.ends_with(b"\0")),
             }
         }
