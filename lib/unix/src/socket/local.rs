@@ -85,7 +85,7 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
 
             let client = connect_at(&path).unwrap();
-            send(&client, &[7; 70_000]).unwrap();
+            send(&client, &vec![7; 70_000]).unwrap();
             drop(client);
             let server = accept_local(&listener).unwrap();
             assert_eq!(peer_user(&server).unwrap(), Uid::effective());
