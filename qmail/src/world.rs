@@ -73,6 +73,8 @@ pub struct World {
     /// What qmail-clean has not answered, the oldest first.
     asked: VecDeque<Request>,
     log: Log,
+    /// How many bounces there have been.
+    bounces: u64,
     buffer: Vec<u8>,
 }
 
@@ -101,6 +103,7 @@ impl World {
             requests: Vec::new(),
             asked: VecDeque::new(),
             log: Log::default(),
+            bounces: 0,
             buffer: vec![0; BUFFER],
         })
     }

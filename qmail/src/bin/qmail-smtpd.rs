@@ -107,7 +107,7 @@ struct Server<'a> {
     session: Session,
     site: Site<'a>,
     bare_cr: BareCr,
-    starter: Starter<'a>,
+    starter: Starter,
     /// The queue program that waits for a message.
     queue: Option<Idle>,
 }

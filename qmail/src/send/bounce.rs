@@ -102,10 +102,10 @@ impl Letter<'_> {
         self.original.is_empty()
     }
 
-    /// What stands before the paragraphs. `now` is in seconds since 1970; `qp`, the process that queues
-    /// the bounce, makes the Message-ID unique.
+    /// What stands before the paragraphs. `now` is in seconds since 1970; `number`, which no other bounce of
+    /// that second has, makes the Message-ID unique.
     #[must_use]
-    pub fn head(&self, now: i64, qp: u64) -> Vec<u8> {
+    pub fn head(&self, now: i64, number: u64) -> Vec<u8> {
         let Bounces { user, host, .. } = self.bounces;
         let mut text = Vec::with_capacity(1024);
         text.extend_from_slice(b"Date: ");
@@ -116,7 +116,7 @@ impl Letter<'_> {
         text.extend_from_slice(b"\nSubject: failure notice\nMessage-ID: <");
         date::push_digits(&mut text, now);
         text.push(b'.');
-        decimal::push(&mut text, qp);
+        decimal::push(&mut text, number);
         text.extend([b".qmail@", &host[..]].concat());
         text.extend_from_slice(
             b">\n\

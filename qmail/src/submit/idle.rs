@@ -1,9 +1,11 @@
 //! Queue programs that wait for a message, and who starts them.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::time::Instant;
 
 use prog::Chain;
@@ -14,52 +16,78 @@ use unix::process::Child;
 use unix::signal::Held;
 use unix::{errno::Errno, fd, poll};
 
-use super::{QUEUE, Submission, pipes};
+use super::held::{self, Reserve};
+use super::piped::{Piped, pipes};
+use super::{QUEUE, Submission, Way};
 
-/// Starts queue programs for a client that may have more messages than one.
+/// Starts queue programs for a client that may have more messages than one, where qmail-queued does not take them.
 ///
-/// A launcher keeps what it has prepared for as long as this process lives, so there is one, however
+/// What it has prepared is kept for as long as this process lives, so there is one, however
 /// many messages there are.
 #[derive(Debug)]
-pub struct Starter<'a> {
-    pub(super) home: &'a Home,
-    launcher: Option<Launcher>,
+pub struct Starter {
+    pub(super) programs: Rc<Programs>,
     /// There was no process to be had; not asked for again before there is a message.
     has_failed: bool,
 }
 
-impl<'a> Starter<'a> {
+impl Starter {
     /// Nothing is prepared before it is needed.
     #[must_use]
-    pub fn new(home: &'a Home) -> Starter<'a> {
-        Starter { home, launcher: None, has_failed: false }
+    pub fn new(home: &Home) -> Starter {
+        Starter { programs: Programs::of(home), has_failed: false }
     }
 
-    /// Starts `bin/qmail-queue` for a message that may come, and goes on while it gets ready; `None` if there
-    /// is no process to be had, or if `$QMAILQUEUE` names another program: one that is not to run
+    /// Starts `bin/qmail-queue` for a message that may come, and goes on while it gets ready; `None` if qmail-queued
+    /// may have it, if there is no process to be had, or if `$QMAILQUEUE` names another program: one that is not to run
     /// before there is a message. After such a failure there is none until a message has been begun.
     #[must_use]
     pub fn early(&mut self) -> Option<Idle> {
-        if self.has_failed || std::env::var_os("QMAILQUEUE").is_some() {
+        if self.has_failed
+            || std::env::var_os("QMAILQUEUE").is_some()
+            || held::may_be(&self.programs.home)
+        {
             return None;
         }
-        let submission = self.launch();
-        self.has_failed = submission.is_err();
-        Some(Idle(Some(Waiting::First(Box::new(submission.ok()?)))))
+        let piped = self.programs.launch();
+        self.has_failed = piped.is_err();
+        Some(Idle(Some(Waiting::First(Box::new(piped.ok()?)))))
     }
 
     /// Begins a message, as [`Submission::start`], but [`Submission::conclude`] gives the program back,
-    /// if it is one that takes more messages and none that `$QMAILQUEUE` names.
+    /// if it was handed to one that takes more messages and none that `$QMAILQUEUE` names.
     pub fn begin(&mut self) -> io::Result<Submission> {
         self.has_failed = false;
+        let home = &self.programs.home;
         if std::env::var_os("QMAILQUEUE").is_some() {
-            return Submission::start(self.home);
+            return Submission::start(home);
         }
-        self.launch()
+        Ok(Submission::by(if held::may_be(home) {
+            Way::Held(held::Held::new(Reserve::Series(Rc::clone(&self.programs))))
+        } else {
+            Way::Piped(self.programs.launch()?)
+        }))
+    }
+}
+
+/// What starts the queue program of a host with [`series::ARGUMENT`].
+#[derive(Debug)]
+pub(super) struct Programs {
+    home: Home,
+    launcher: RefCell<Option<Launcher>>,
+}
+
+impl Programs {
+    pub(super) fn of(home: &Home) -> Rc<Programs> {
+        Rc::new(Programs { home: home.clone(), launcher: RefCell::new(None) })
+    }
+
+    pub(super) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// Starts the program, without waiting until it runs.
-    fn launch(&mut self) -> io::Result<Submission> {
+    pub(super) fn launch(&self) -> io::Result<Piped> {
         let (socket, socket_end) = UnixStream::pair()?;
         socket.set_nonblocking(true)?;
         let (ours, theirs) = pipes()?;
@@ -73,19 +101,20 @@ impl<'a> Starter<'a> {
             (series::DESCRIPTOR, socket_end.as_fd()),
         ];
         let held = Held::new(&[])?;
-        let launcher = match &mut self.launcher {
+        let mut kept = self.launcher.borrow_mut();
+        let launcher = match &mut *kept {
             Some(launcher) => launcher,
-            none => none.insert(launcher(self.home)?),
+            none => none.insert(launcher(&self.home)?),
         };
         let child = launcher.start(&Variables::default(), &descriptors, None, &held);
         if child.as_ref().is_err_and(|&errno| errno == Errno::EBUSY) {
             // Somebody has killed its children at their first step, and it does not know that they are gone.
-            self.launcher = None;
+            *kept = None;
         }
-        let mut submission = Submission::first(Ok(child?), ours);
-        submission.series = Some(OwnedFd::from(socket).into());
-        submission.is_beside = true;
-        Ok(submission)
+        let mut piped = Piped::first(Ok(child?), ours);
+        piped.series = Some(OwnedFd::from(socket).into());
+        piped.is_beside = true;
+        Ok(piped)
     }
 }
 
@@ -105,7 +134,7 @@ pub struct Idle(pub(super) Option<Waiting>);
 #[derive(Debug)]
 pub(super) enum Waiting {
     /// It has had none.
-    First(Box<Submission>),
+    First(Box<Piped>),
     /// It has had `round` of them.
     Further { child: Child, socket: File, round: u64 },
 }
@@ -119,17 +148,17 @@ impl Idle {
     #[must_use]
     pub fn next(mut self) -> Option<Submission> {
         let socket = match self.0.as_ref()? {
-            Waiting::First(submission) => submission.series.as_ref()?,
+            Waiting::First(piped) => piped.series.as_ref()?,
             Waiting::Further { socket, .. } => socket,
         };
         // It has nothing to say now: what can be read is its end.
         if poll::until(socket, false, Some(Instant::now())).unwrap_or(true) {
             return None;
         }
-        match self.0.take()? {
-            Waiting::First(submission) => Some(*submission),
-            Waiting::Further { child, socket, round } => Some(further(child, socket, round)),
-        }
+        Some(Submission::by(Way::Piped(match self.0.take()? {
+            Waiting::First(piped) => *piped,
+            Waiting::Further { child, socket, round } => Piped::further(child, socket, round),
+        })))
     }
 }
 
@@ -138,17 +167,10 @@ fn above(end: OwnedFd) -> io::Result<OwnedFd> {
     fd::duplicate(end, series::DESCRIPTOR + 1)
 }
 
-fn further(child: Child, socket: File, round: u64) -> Submission {
-    let qp = series::number(child.pid.as_raw().unsigned_abs(), round);
-    let mut submission = Submission { qp, round, ..Submission::to(Ok(child), socket) };
-    submission.open_piece();
-    submission
-}
-
 impl Drop for Idle {
     fn drop(&mut self) {
         let child = match self.0.take() {
-            Some(Waiting::First(submission)) => submission.child.ok(),
+            Some(Waiting::First(piped)) => piped.child.ok(),
             Some(Waiting::Further { child, .. }) => Some(child),
             None => None,
         };

@@ -1,11 +1,19 @@
-use super::idle::Waiting;
+use super::idle::{Programs, Waiting};
 use super::*;
+use prog::Chain;
 use std::os::fd::AsFd;
+use unix::poll;
+
+mod held;
 
 fn home() -> (tempfile::TempDir, Home) {
     let dir = tempfile::tempdir().unwrap();
     let home = Home { path: dir.path().to_owned(), private: true };
     (dir, home)
+}
+
+fn run(home: &Home, program: &str) -> Submission {
+    Submission::by(Way::Piped(Piped::run(home, program.into(), Vec::new()).unwrap()))
 }
 
 /// Submits to a shell script that lies in the home.
@@ -17,7 +25,7 @@ fn submit(script: &str, message: &[u8], recipients: &[&[u8]]) -> (Verdict, Strin
     let mut chain = Chain::new(["/bin/sh", "-c", write, "sh", script]);
     chain.directory(dir.path());
     assert!(chain.spawn().unwrap().wait().unwrap().is_success());
-    let mut submission = Submission::run(&home, "filter".into(), Vec::new()).unwrap();
+    let mut submission = run(&home, "filter");
     submission.write_all(message).unwrap();
     submission.envelope(b"a@b", recipients.iter().copied());
     let verdict = submission.finish();
@@ -55,12 +63,12 @@ fn a_program_that_talks_without_reading_blocks_nobody() {
 fn a_program_that_cannot_be_run_is_temporary() {
     let (_dir, home) = home();
     for program in ["", "bin/qmail-queue", "sh"] {
-        let mut submission = Submission::run(&home, program.into(), Vec::new()).unwrap();
+        let mut submission = run(&home, program);
         submission.envelope(b"", [&b"a@b"[..]]);
         assert_eq!(submission.finish(), Verdict::temporary("unable to exec qq (#4.3.0)"));
     }
     let home = Home { path: home.path.join("missing"), private: true };
-    let mut submission = Submission::run(&home, "/bin/true".into(), Vec::new()).unwrap();
+    let mut submission = run(&home, "/bin/true");
     submission.envelope(b"", [&b"a@b"[..]]);
     assert_eq!(submission.finish(), Verdict::temporary("qq trouble in home directory (#4.3.0)"));
 }
@@ -81,7 +89,7 @@ fn a_program_that_waits_for_a_message_is_given_one() {
     let (dir, home) =
         home_with_queue("echo $* > ${0%/*}/got; cat >> ${0%/*}/got; cat <&1 >/dev/null");
     let mut submission = Starter::new(&home).early().unwrap().next().unwrap();
-    let pid = submission.qp();
+    let Way::Piped(Piped { qp: pid, .. }) = submission.way else { panic!("{submission:?}") };
     submission.write_all(b"one").unwrap();
     submission.envelope(b"a@b", [&b"c@d"[..]]);
     // It says nothing of another message: the series ends with it.
@@ -101,12 +109,12 @@ fn a_program_that_waits_in_vain_is_waited_for() {
 fn a_program_that_has_ended_takes_no_message() {
     let (_dir, home) = home();
     let idle = Starter::new(&home).early().unwrap();
-    let Some(Waiting::First(submission)) = &idle.0 else { panic!("{idle:?}") };
+    let Some(Waiting::First(piped)) = &idle.0 else { panic!("{idle:?}") };
     // Its end is seen when it comes; before, a message may be begun, and its verdict tells.
-    assert!(poll::until(submission.series.as_ref().unwrap(), false, None).unwrap());
+    assert!(poll::until(piped.series.as_ref().unwrap(), false, None).unwrap());
     assert!(idle.next().is_none());
     let mut submission = match Starter::new(&home).early().unwrap().0.take() {
-        Some(Waiting::First(submission)) => *submission,
+        Some(Waiting::First(piped)) => Submission::by(Way::Piped(*piped)),
         other => panic!("{other:?}"),
     };
     submission.envelope(b"", [&b"a@b"[..]]);
@@ -132,7 +140,7 @@ fn who_could_not_start_early_waits_for_the_message() {
     let mut starter = Starter::new(&bad);
     assert!(starter.early().is_none());
     // It could now, but does not try before there is a message.
-    starter.home = &good;
+    starter.programs = Programs::of(&good);
     assert!(starter.early().is_none());
     drop(starter.begin().unwrap());
     drop(starter.early().unwrap());
@@ -142,7 +150,7 @@ fn who_could_not_start_early_waits_for_the_message() {
 fn failing_leaves_the_envelope_without_its_end() {
     let (_dir, home) = home();
     let script = "cat; tail -c1 <&1 | grep -qx t && exit 31; exit 0";
-    let mut submission = Submission::run(&home, "/bin/sh".into(), Vec::new()).unwrap();
+    let mut submission = run(&home, "/bin/sh");
     submission.write_all(script.as_bytes()).unwrap();
     submission.fail();
     submission.envelope(b"a@b", [&b"c@d"[..]]);
@@ -158,8 +166,8 @@ fn an_address_with_a_zero_byte_is_not_queued() {
 #[test]
 fn our_ends_of_the_pipes_do_not_reach_other_programs() {
     let (_dir, home) = home();
-    let submission = Submission::run(&home, "/bin/true".into(), Vec::new()).unwrap();
-    for fd in [&submission.pipe, &submission.envelope, &submission.errors] {
+    let piped = Piped::run(&home, "/bin/true".into(), Vec::new()).unwrap();
+    for fd in [&piped.pipe, &piped.envelope, &piped.errors] {
         let number = std::os::fd::AsRawFd::as_raw_fd(&fd.as_ref().unwrap().as_fd());
         let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap();
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();

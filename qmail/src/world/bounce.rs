@@ -4,7 +4,8 @@ use std::io::{self, Read, Write};
 
 use queue::disk::Disk;
 use queue::path::{Area, MessageId};
-use unix::clock;
+use queue::series;
+use unix::{clock, process};
 
 use super::World;
 use crate::send::bounce::Letter;
@@ -44,15 +45,16 @@ impl World {
         true
     }
 
-    /// Queues a bounce; gives the process id of qmail-queue, or what went wrong.
+    /// Queues a bounce; gives the number that logs know it by, or what went wrong.
     fn send(&mut self, id: MessageId, letter: Letter<'_>) -> Result<u64, &'static str> {
-        self.write_log(); // qmail-queue may take a while
+        self.write_log(); // the queue may take a while
         let mut submission = Submission::start(&self.home)
             .map_err(|_| "unable to start qmail-queue, will try later")?;
-        let qp = submission.qp();
+        self.bounces += 1;
+        let number = series::number(process::id().as_raw().unsigned_abs(), self.bounces);
         let file = |area: Area| self.queue.dir().open_file(area.of(id).as_path());
         let mut write = || {
-            submission.write_all(&letter.head(clock::wall().seconds, qp))?;
+            submission.write_all(&letter.head(clock::wall().seconds, number))?;
             io::copy(&mut file(Area::Bounce)?, &mut submission)?;
             let message = file(Area::Mess)?;
             let size = message.metadata()?.len();

@@ -1,0 +1,135 @@
+//! A message that is held in memory until it is whole, for qmail-queued.
+
+use std::io;
+use std::rc::Rc;
+
+use queue::hand::{self, Answer};
+use queue::home::Home;
+use unix::limit::{self, Resource};
+use unix::{poll, process, socket};
+
+use super::QUEUE;
+use super::idle::Programs;
+use super::piped::Piped;
+use super::verdict::Verdict;
+
+/// What a message is given to that qmail-queued cannot have.
+#[derive(Clone, Debug)]
+pub(super) enum Reserve {
+    /// `bin/qmail-queue`, started for it.
+    Program(Home),
+    /// One that takes further messages.
+    Series(Rc<Programs>),
+}
+
+impl Reserve {
+    fn home(&self) -> &Home {
+        match self {
+            Reserve::Program(home) => home,
+            Reserve::Series(programs) => programs.home(),
+        }
+    }
+
+    fn start(&self) -> io::Result<Piped> {
+        match self {
+            Reserve::Program(home) => Piped::run(home, QUEUE.into(), Vec::new()),
+            Reserve::Series(programs) => programs.launch(),
+        }
+    }
+}
+
+/// Whether a message of this process may be qmail-queued's. Whether that runs is seen when it is to have one.
+///
+/// A limit to the size of files that somebody gave this process goes on to count where qmail-queue inherits
+/// it. The kernel tells qmail-queued of the effective user, qmail-queue of the real one.
+pub(super) fn may_be(home: &Home) -> bool {
+    home.path.join(hand::SOCKET).exists()
+        && limit::get(Resource::RLIMIT_FSIZE).is_ok_and(|(soft, _)| soft == limit::UNLIMITED)
+        && !process::is_privileged_by_file()
+}
+
+#[derive(Debug)]
+pub(super) struct Held {
+    reserve: Reserve,
+    /// As qmail-queued is to have it: room for the length of the message, the message, the envelope.
+    packet: Vec<u8>,
+    /// The length of the message, once it has ended.
+    message: Option<usize>,
+}
+
+impl Held {
+    pub(super) fn new(reserve: Reserve) -> Held {
+        let mut packet = Vec::with_capacity(hand::PACKET);
+        packet.extend_from_slice(&hand::header(0));
+        Held { reserve, packet, message: None }
+    }
+
+    /// Adds to the message, or to the envelope; false if that does not fit with the zero byte that is to end it.
+    #[must_use]
+    pub(super) fn put(&mut self, bytes: &[u8]) -> bool {
+        let fits = self.packet.len() + bytes.len() < hand::PACKET;
+        if fits {
+            self.packet.extend_from_slice(bytes);
+        }
+        fits
+    }
+
+    /// Ends the message; what is put from here on is its envelope.
+    pub(super) fn end_message(&mut self) {
+        let length = self.packet.len() - hand::HEADER;
+        self.message = Some(length);
+        if let Some(header) = self.packet.first_chunk_mut() {
+            *header = hand::header(length);
+        }
+    }
+
+    /// Lets go of what it holds: nobody is to have it.
+    pub(super) fn forget(&mut self) {
+        self.packet.truncate(hand::HEADER);
+    }
+
+    /// What is held, elsewhere.
+    pub(super) fn take(&mut self) -> Held {
+        let packet = std::mem::take(&mut self.packet);
+        Held { reserve: self.reserve.clone(), packet, message: self.message }
+    }
+
+    /// What qmail-queue says of a message whose end it does not see.
+    pub(super) fn incomplete() -> Verdict {
+        Verdict::of_code(54, false, &[], 0)
+    }
+
+    /// Ends the envelope, gives the whole to qmail-queued and waits for the answer; without one the message is
+    /// still here, and nothing is known of what became of it.
+    pub(super) fn hand_over(mut self) -> Result<Verdict, Held> {
+        self.packet.push(0);
+        if let Ok(Some(Answer { code, number })) = self.ask() {
+            return Ok(Verdict::of_code(code, true, &[], number));
+        }
+        self.packet.pop();
+        Err(self)
+    }
+
+    fn ask(&self) -> io::Result<Option<Answer>> {
+        let daemon = socket::connect_at(&self.reserve.home().path.join(hand::SOCKET))?;
+        socket::send(&daemon, &self.packet)?;
+        poll::until(&daemon, false, None)?;
+        let mut answer = [0; hand::ANSWER + 1];
+        let length = socket::receive(&daemon, &mut answer)?;
+        Ok(Answer::parse(answer.get(..length).unwrap_or_default()))
+    }
+
+    /// Starts a program for it and gives it what is held.
+    pub(super) fn pipe(self) -> Piped {
+        let mut piped = self.reserve.start().unwrap_or_else(|_| Piped::lost());
+        let all = self.packet.get(hand::HEADER..).unwrap_or_default();
+        let (message, envelope) =
+            all.split_at_checked(self.message.unwrap_or(all.len())).unwrap_or_default();
+        piped.put(message);
+        if self.message.is_some() {
+            piped.end_message();
+            piped.put(envelope);
+        }
+        piped
+    }
+}
