@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
+use unix::aio::Syncs;
 use unix::dir::Dir;
 use unix::together::{self, Durable};
 
@@ -82,7 +83,8 @@ pub trait Disk {
 
     /// Makes durable the bytes of `files` and which names are in `directories`, in any order or at the same time.
     ///
-    /// Says what came of each, of the files first. Each has been tried.
+    /// Says what came of each, of the files first. Each has been tried. For a process that lives on (see
+    /// [`unix::aio`]).
     fn sync_all_of(
         &mut self,
         files: &[&Self::File],
@@ -115,6 +117,7 @@ const MODE: u32 = 0o644;
 pub struct Queue {
     dir: Dir,
     mode: u32,
+    syncs: Syncs,
 }
 
 /// Why a queue could not be opened.
@@ -143,7 +146,7 @@ impl Queue {
     /// umask: a maildir.
     #[must_use]
     pub fn of(dir: Dir, mode: u32) -> Queue {
-        Queue { dir, mode }
+        Queue { dir, mode, syncs: Syncs::new() }
     }
 
     /// Its directory, for what is not a step of the queue's protocol: reading, listing, the trigger.
@@ -212,6 +215,24 @@ impl Disk for Queue {
         together::sync_all([Durable::Names(directory.as_fd()), one, other])
     }
 
+    fn sync_all_of(
+        &mut self,
+        files: &[&File],
+        directories: &[impl AsRef<Path>],
+    ) -> Vec<io::Result<()>> {
+        let open = |name: &_| self.dir.open_dir(AsRef::as_ref(name));
+        let directories: Vec<_> = directories.iter().map(open).collect();
+        let bytes = files.iter().map(|file| Durable::Bytes(file.as_fd()));
+        let names = directories.iter().flatten().map(|directory| Durable::Names(directory.as_fd()));
+        let mut results = self.syncs.sync_all(&bytes.chain(names).collect::<Vec<_>>());
+        for (place, directory) in (files.len()..).zip(directories) {
+            if let Err(error) = directory {
+                results.insert(place, Err(error));
+            }
+        }
+        results
+    }
+
     fn link(
         &mut self,
         old: &(impl AsRef<Path> + ?Sized),
@@ -230,5 +251,26 @@ impl Disk for Queue {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_are_synced_together_and_each_has_a_result() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut queue = Queue::at(dir.path()).unwrap();
+        let mut files = [(); 3].map(|()| tempfile::tempfile().unwrap());
+        for file in &mut files {
+            file.write_all(b"text").unwrap();
+        }
+        let results = queue.sync_all_of(&files.each_ref(), &["missing", ".", "gone", "."]);
+        let kinds: Vec<_> =
+            results.into_iter().map(|it| it.err().map(|error| error.kind())).collect();
+        let missing = Some(io::ErrorKind::NotFound);
+        assert_eq!(kinds, [None, None, None, missing, None, missing, None]);
+        assert!(queue.sync_all_of(&[], &["."; 0]).is_empty());
     }
 }
