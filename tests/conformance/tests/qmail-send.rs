@@ -12,6 +12,8 @@ mod trigger;
 mod trouble;
 #[path = "qmail-send/walks.rs"]
 mod walks;
+#[path = "qmail-send/warnings.rs"]
+mod warnings;
 
 use daemon::Daemon;
 use harness::{Case, Run, recorded};
