@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod dnstool;
 pub mod domains;
 pub mod feeding;
+pub mod further;
 pub mod hook;
 pub mod inbox;
 pub mod inject;

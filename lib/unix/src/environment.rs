@@ -48,10 +48,8 @@ pub fn replace<V: Into<Vec<u8>>>(variables: impl IntoIterator<Item = V>) -> Resu
 }
 
 fn string(variable: Vec<u8>) -> Option<CString> {
-    let name = variable.iter().position(|&byte| byte == b'=')?;
-    if name == 0 {
-        return None;
-    }
+    // As everywhere, a name has one byte at least, whatever that is.
+    variable.iter().skip(1).find(|&&byte| byte == b'=')?;
     CString::new(variable).ok()
 }
 
@@ -90,9 +88,9 @@ mod tests {
         }
         assert_eq!(std::env::var_os("OLD").unwrap(), "1");
         let own = format!("{ALONE}=1");
-        replace([own.as_str(), "A=1", "A=2", "B=x=y", "C="]).unwrap();
+        replace([own.as_str(), "A=1", "A=2", "B=x=y", "=C="]).unwrap();
         let expected =
-            [pair(ALONE, "1"), pair("A", "1"), pair("A", "2"), pair("B", "x=y"), pair("C", "")];
+            [pair(ALONE, "1"), pair("A", "1"), pair("A", "2"), pair("B", "x=y"), pair("=C", "")];
         assert_eq!(variables(), expected);
         assert_eq!(std::env::var_os("A").as_deref(), Some(OsStr::new("1")));
         assert_eq!(std::env::var_os("OLD"), None);
@@ -114,7 +112,7 @@ mod tests {
         }
         assert_eq!(
             variables(),
-            [pair(ALONE, "1"), pair("B", "changed"), pair("C", ""), pair("D", "new")]
+            [pair(ALONE, "1"), pair("B", "changed"), pair("=C", ""), pair("D", "new")]
         );
         for round in 0..1000 {
             replace([own.clone(), format!("ROUND={round}")]).unwrap();
