@@ -180,6 +180,14 @@ pub fn is_listening(fd: &impl AsFd) -> bool {
     socket.is_listener().unwrap_or(false) && socket.r#type().is_ok_and(|kind| kind == Type::STREAM)
 }
 
+/// Whether the descriptor is a socket that keeps messages apart, and listens.
+#[must_use]
+pub fn is_listening_for_packets(fd: &impl AsFd) -> bool {
+    let socket = SockRef::from(fd);
+    let kind = socket.r#type();
+    socket.is_listener().unwrap_or(false) && kind.is_ok_and(|kind| kind == Type::SEQPACKET)
+}
+
 /// Our end of a connection.
 pub fn local_address(socket: &impl AsFd) -> io::Result<SocketAddr> {
     inet(&SockRef::from(socket).local_addr()?)

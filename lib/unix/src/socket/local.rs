@@ -65,7 +65,7 @@ fn below(directory: &Dir, name: &Path) -> io::Result<UnixAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::socket::{receive, send};
+    use crate::socket::{is_listening_for_packets, receive, send};
     use std::fs;
 
     #[test]
@@ -85,6 +85,7 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
 
             let client = connect_at(&path).unwrap();
+            assert!(is_listening_for_packets(&listener) && !is_listening_for_packets(&client));
             send(&client, &vec![7; 70_000]).unwrap();
             drop(client);
             let server = accept_local(&listener).unwrap();
