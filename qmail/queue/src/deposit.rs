@@ -1,6 +1,7 @@
 //! What qmail-queue does, as steps over a disk, with the number of each failure.
 
 mod envelope;
+mod turn;
 
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
@@ -13,6 +14,7 @@ use crate::path::{Area, MessageId, Name};
 use crate::record::Record;
 
 pub use envelope::Envelope;
+pub use turn::Turn;
 
 /// Why a message was not queued: the exit codes of qmail-queue(8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //!
 //! The original is told of them when it is built (`QUEUE_EXTRA`).
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use unix::file;
@@ -44,6 +45,17 @@ impl Extra {
             }
         }
         Extra { records }
+    }
+
+    /// The same for an envelope that is there as a whole.
+    #[must_use]
+    pub fn added_to<'a>(&self, envelope: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.records.is_empty() {
+            return Cow::Borrowed(envelope);
+        }
+        let mut all = Vec::with_capacity(envelope.len() + self.records.len());
+        let _ = self.with(envelope).read_to_end(&mut all); // of a slice: it cannot fail
+        Cow::Owned(all)
     }
 
     /// The envelope that `envelope` holds, with these recipients before its own.
@@ -152,6 +164,8 @@ mod tests {
             let (before, after) = envelope.split_at(sender.unwrap_or(envelope.len()));
             let extra: &[u8] = if sender.is_some() { b"Tlog\0" } else { b"" };
             prop_assert_eq!(with(b"log", &envelope, size), [before, extra, after].concat());
+            prop_assert_eq!(Extra::parse(b"log").added_to(&envelope), [before, extra, after].concat());
+            prop_assert_eq!(Extra::default().added_to(&envelope), envelope.as_slice());
         }
     }
 }

@@ -9,8 +9,12 @@
 //! A client that is not answered still has its message, and gives it to qmail-queue: where nobody listens, where it is
 //! not waited for, where the connection is closed first. That is also how a packet is told off that is too large.
 
+mod lobby;
+
 use crate::deposit::Refusal;
 use crate::series;
+
+pub use lobby::{Guest, Lobby, PATIENCE, PLACES};
 
 /// The socket, below the host's home.
 pub const SOCKET: &str = "run/queue";
@@ -64,8 +68,8 @@ impl<'a> Offer<'a> {
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// 0: it is queued, for good. Otherwise the exit code that qmail-queue would have had: nothing of it is
-    /// queued, or, of code 66, it may be.
+    /// 0: it is queued, for good. Otherwise the exit code that qmail-queue would have had. Where the disk failed (53, 66) it may
+    /// be delivered all the same.
     pub code: u8,
     /// Its number in logs and in its Received line: `qp`.
     pub number: u64,

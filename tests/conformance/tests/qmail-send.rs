@@ -12,8 +12,6 @@ mod trigger;
 mod trouble;
 #[path = "qmail-send/walks.rs"]
 mod walks;
-#[path = "qmail-send/warnings.rs"]
-mod warnings;
 
 use daemon::Daemon;
 use harness::{Case, Run, recorded};

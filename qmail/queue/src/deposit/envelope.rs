@@ -25,6 +25,14 @@ enum Expected {
 }
 
 impl Envelope {
+    /// The records of an envelope that is there as a whole, without its end.
+    pub fn records(bytes: &[u8]) -> Result<&[u8], Refusal> {
+        let mut envelope = Envelope::default();
+        let length = envelope.accept(bytes)?;
+        let records = bytes.get(..length).filter(|_| envelope.is_complete());
+        records.ok_or(Refusal::Read)
+    }
+
     /// True once its end has been seen.
     #[must_use]
     pub fn is_complete(&self) -> bool {
