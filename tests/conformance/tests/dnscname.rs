@@ -2,8 +2,8 @@
 
 mod names;
 
-use harness::{Answer, Case, Record, recorded};
-use names::{addresses, resolved};
+use harness::{Answer, Case, Record};
+use names::{addresses, asked, usage};
 
 /// The original asks for records of any kind (255).
 fn zone(name: &str, kind: &str) -> Answer {
@@ -20,7 +20,7 @@ fn zone(name: &str, kind: &str) -> Answer {
 }
 
 fn case(name: &str, host: &str) -> Case {
-    recorded("dnscname", name, |side| resolved(side, zone, &["dnscname", host], &[]))
+    asked("dnscname", name, zone, host)
 }
 
 #[test]
@@ -51,5 +51,5 @@ fn a_name_server_that_fails_is_temporary() {
 
 #[test]
 fn without_a_name_it_ends() {
-    recorded("dnscname", "usage", |side| side.run(["dnscname"])).same();
+    usage("dnscname").same();
 }

@@ -3,7 +3,7 @@
 mod names;
 
 use harness::{Answer, Case, recorded};
-use names::{addresses, pointer, resolved};
+use names::{addresses, pointer, resolved, usage};
 
 fn zone(name: &str, kind: &str) -> Answer {
     match (name, kind) {
@@ -41,5 +41,5 @@ fn what_has_none_is_told() {
 
 #[test]
 fn without_a_name_it_ends() {
-    recorded("dnsfq", "usage", |side| side.run(["dnsfq"])).same();
+    usage("dnsfq").same();
 }

@@ -2,8 +2,8 @@
 
 mod names;
 
-use harness::{Answer, Case, Side, recorded};
-use names::{addresses, resolved};
+use harness::{Answer, Case};
+use names::{addresses, asked, usage};
 
 fn zone(name: &str, kind: &str) -> Answer {
     match (name, kind) {
@@ -17,7 +17,7 @@ fn zone(name: &str, kind: &str) -> Answer {
 }
 
 fn case(name: &str, host: &str) -> Case {
-    recorded("dnsip", name, |side| resolved(side, zone, &["dnsip", host], &[]))
+    asked("dnsip", name, zone, host)
 }
 
 #[test]
@@ -49,5 +49,5 @@ fn a_name_server_that_fails_is_temporary() {
 
 #[test]
 fn without_a_name_it_ends() {
-    recorded("dnsip", "usage", |side: &Side| side.run(["dnsip"])).same();
+    usage("dnsip").same();
 }

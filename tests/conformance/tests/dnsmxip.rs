@@ -2,8 +2,8 @@
 
 mod names;
 
-use harness::{Answer, Case, Record, recorded};
-use names::{addresses, resolved};
+use harness::{Answer, Case, Record};
+use names::{addresses, asked, usage};
 
 fn zone(name: &str, kind: &str) -> Answer {
     let exchangers = |list: &[(u16, &str)]| {
@@ -25,7 +25,7 @@ fn zone(name: &str, kind: &str) -> Answer {
 }
 
 fn case(name: &str, host: &str) -> Case {
-    recorded("dnsmxip", name, |side| resolved(side, zone, &["dnsmxip", host], &[]))
+    asked("dnsmxip", name, zone, host)
 }
 
 #[test]
@@ -65,5 +65,5 @@ fn a_name_server_that_fails_is_temporary() {
 
 #[test]
 fn without_a_name_it_ends() {
-    recorded("dnsmxip", "usage", |side| side.run(["dnsmxip"])).same();
+    usage("dnsmxip").same();
 }

@@ -2,8 +2,8 @@
 
 mod names;
 
-use harness::{Answer, Case, recorded};
-use names::{pointer, resolved};
+use harness::{Answer, Case};
+use names::{asked, pointer, usage};
 
 fn zone(name: &str, kind: &str) -> Answer {
     let six = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
@@ -16,7 +16,7 @@ fn zone(name: &str, kind: &str) -> Answer {
 }
 
 fn case(name: &str, address: &str) -> Case {
-    recorded("dnsptr", name, |side| resolved(side, zone, &["dnsptr", address], &[]))
+    asked("dnsptr", name, zone, address)
 }
 
 #[test]
@@ -47,5 +47,5 @@ fn what_is_no_address_has_no_name() {
 
 #[test]
 fn without_an_address_it_ends() {
-    recorded("dnsptr", "usage", |side| side.run(["dnsptr"])).same();
+    usage("dnsptr").same();
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use harness::{ADDRESS, Answer, Dns, Host, Peer, Smtp, Turn, free_port, until};
+use harness::{ADDRESS, Answer, Dns, FIXUP_BY_SH, Host, Peer, Smtp, Turn, free_port, until};
 
 const MESSAGE: &str = "From: a@b.example\nMessage-ID: <one@b.example>\nSubject: s\n\nbody\n";
 
@@ -124,13 +124,7 @@ fn a_big_network_has_a_hub() {
 #[test]
 fn mail_from_broken_clients_is_fixed_up_by_sh() {
     let host = Host::start();
-    host.write("qmail/control/virtualdomains", "fixme:fixup\n");
-    host.write(
-        "qmail/alias/.qmail-fixup-default",
-        "| [ \"@$HOST\" = \"@fixme\" ] || ( echo Permission denied; exit 100 )\n\
-         | qmail-inject -f \"$SENDER\" -- \"$EXT2\"\n",
-    );
-    host.rereads();
+    host.fixes_up(FIXUP_BY_SH);
     send(&host, "you@daisychain.example@fixme");
     assert!(host.receives(1)[0].contains("\nDate: "));
     send(&host, "fixup-x@daisychain.example");

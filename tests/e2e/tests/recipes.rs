@@ -94,13 +94,10 @@ fn mail_from_dumb_clients_is_fixed_up() {
     let words = ["tcprules".as_ref(), cdb.as_os_str(), tmp.as_os_str()];
     let rules = std::fs::read(host.path("tcp.smtp")).expect("rules");
     assert_eq!(host.command(words).stdin(rules).run().exit, 0);
-    host.write("qmail/control/virtualdomains", "fixme:fixup\n");
-    host.write(
-        "qmail/alias/.qmail-fixup-default",
+    host.fixes_up(
         "| bouncesaying 'Permission denied' [ \"@$HOST\" != \"@fixme\" ]\n\
          | qmail-inject -f \"$SENDER\" -- \"$DEFAULT\"\n",
     );
-    host.rereads();
     let mut smtp = Smtp::connect(host.port());
     smtp.deliver("a@b.example", ADDRESS, "Subject: no from, no date\n\nx\n");
     let mail = host.receives(1);

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use harness::{ADDRESS, Host, Side, Smtp, free_port, skipped_for, until};
+use harness::{ADDRESS, FIXUP_BY_SH, Host, Side, Smtp, free_port, skipped_for, until};
 
 /// The questions 5.4 and 5.5 of 1998 as they stand there: tcpmakectl, tcpcontrol before qmail-smtpd,
 /// and RELAYCLIENT=@fixme for clients whose mail has no header.
@@ -20,13 +20,7 @@ fn mail_from_broken_clients_is_fixed_up_behind_tcpcontrol() {
     let words = ["tcpmakectl".as_ref(), cdb.as_os_str(), tmp.as_os_str()];
     let made = host.command(words).stdin(rules).run();
     assert_eq!((made.exit, made.stderr), (0, Vec::new()));
-    host.write("qmail/control/virtualdomains", "fixme:fixup\n");
-    host.write(
-        "qmail/alias/.qmail-fixup-default",
-        "| [ \"@$HOST\" = \"@fixme\" ] || ( echo Permission denied; exit 100 )\n\
-         | qmail-inject -f \"$SENDER\" -- \"$EXT2\"\n",
-    );
-    host.rereads();
+    host.fixes_up(FIXUP_BY_SH);
     let script = format!(
         "#!/bin/sh\nexec 2>&1\nexec env - PATH=\"$PATH\" QMAILHOME='{}' \\\n\
          tcpserver -vHR -l x 127.0.0.1 {} tcpcontrol {} qmail-smtpd\n",

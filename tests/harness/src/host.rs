@@ -19,6 +19,12 @@ pub const DOMAIN: &str = "daisychain.example";
 /// The host's user; mail lands in `you/Maildir`.
 pub const ADDRESS: &str = "you@daisychain.example";
 
+/// The older form of the instructions for [`Host::fixes_up`].
+pub const FIXUP_BY_SH: &str = "\
+| [ \"@$HOST\" = \"@fixme\" ] || ( echo Permission denied; exit 100 )
+| qmail-inject -f \"$SENDER\" -- \"$EXT2\"
+";
+
 /// A host of our programs in a directory of its own, made and run by `package/try-host`; ended when
 /// dropped. Root's hosts belong to the account `nobody`, because mail is never delivered to uid 0.
 #[derive(Debug)]
@@ -163,6 +169,14 @@ impl Host {
     pub fn rereads(&self) {
         self.logs("qmail", "status: "); // earlier the signal would end it
         self.signals("-h", "qmail");
+    }
+
+    /// Has mail for the domain `fixme` done to as `instructions` say, which is how the FAQs mend the
+    /// messages of simple clients.
+    pub fn fixes_up(&self, instructions: &str) {
+        self.write("qmail/control/virtualdomains", "fixme:fixup\n");
+        self.write("qmail/alias/.qmail-fixup-default", instructions);
+        self.rereads();
     }
 
     /// Sends a signal to a service and waits until its supervise has passed it on: what happens afterwards

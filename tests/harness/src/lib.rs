@@ -58,7 +58,7 @@ pub use command::{Command, Run};
 pub use dns::{Answer, Asked, Dns, Record, Together};
 pub use files::{Entry, Files};
 pub use ground::{output, place};
-pub use host::{ADDRESS, DOMAIN, Host};
+pub use host::{ADDRESS, DOMAIN, FIXUP_BY_SH, Host};
 pub use network::{Network, laid_over, own_network};
 pub use peer::{Peer, Turn};
 pub use side::{Side, Which, executable, fetched};

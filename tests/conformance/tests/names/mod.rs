@@ -1,7 +1,7 @@
 //! What the tests of programs that ask DNS share: a name server of the test for either side.
 #![allow(dead_code, reason = "each of the tests uses a part")]
 
-use harness::{Answer, Dns, Record, Run, Side};
+use harness::{Answer, Case, Dns, Record, Run, Side, recorded};
 
 /// What a name server says to a name and a type.
 pub(crate) type Zone = fn(&str, &str) -> Answer;
@@ -24,6 +24,16 @@ pub(crate) fn resolved(side: &Side, zone: Zone, words: &[&str], env: &[(&str, &s
     let run = env.iter().fold(command, |command, (name, value)| command.env(name, value)).run();
     std::fs::remove_file(side.path().join("resolv.conf")).expect("a file of the case");
     run
+}
+
+/// Beside its recording, a program that asks about one name or address.
+pub(crate) fn asked(program: &'static str, name: &str, zone: Zone, about: &str) -> Case {
+    recorded(program, name, |side| resolved(side, zone, &[program, about], &[]))
+}
+
+/// Beside its recording, a program that is asked about nothing.
+pub(crate) fn usage(program: &'static str) -> Case {
+    recorded(program, "usage", |side| side.run([program]))
 }
 
 pub(crate) fn addresses(list: &[&str]) -> Answer {
