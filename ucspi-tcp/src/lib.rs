@@ -9,6 +9,7 @@ pub mod hosts;
 pub mod limits;
 pub mod meter;
 pub mod options;
+pub mod pool;
 pub mod ports;
 pub mod proxy;
 pub mod rbl;

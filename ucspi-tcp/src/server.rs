@@ -3,6 +3,7 @@
 mod decide;
 mod gate;
 mod inherit;
+mod keep;
 pub mod options;
 mod serve;
 pub mod start;
@@ -22,7 +23,7 @@ use unix::launch::{Complaint, Launcher, Variables};
 use unix::process::{self, Status};
 use unix::signal::{Held, Posted, Signal};
 use unix::{clock, socket};
-use wire::decimal;
+use wire::{decimal, next};
 
 use options::Limit;
 pub use options::Options;
@@ -34,6 +35,7 @@ use crate::slots::{self, Slots};
 use crate::verbosity::Verbosity;
 use crate::watch::Why;
 use gate::Gate;
+use keep::Keep;
 use start::Listener;
 use watched::Watched;
 
@@ -55,6 +57,8 @@ pub struct Server {
     meter: Option<Meter>,
     watched: Watched,
     gate: Gate,
+    /// Programs for further connections, with `-k`.
+    keep: Option<Keep>,
     /// Where children of ours tell what rules have said about their time, and where they do it.
     reports: Option<(OwnedFd, OwnedFd)>,
     /// When the server ends although programs are running; none before SIGTERM.
@@ -63,6 +67,8 @@ pub struct Server {
     own: i32,
     /// Connections accepted since the server last looked for anything else.
     in_a_row: u32,
+    /// A connection may be waiting: the server has not looked, or has seen one.
+    is_expected: bool,
     /// Lines that are not written yet: as many as possible go out at once.
     log: Vec<u8>,
 }
@@ -80,8 +86,16 @@ impl Server {
         for variable in VARIABLES {
             program.env.unset(variable);
         }
+        program.env.unset(next::VARIABLE);
         inherit::hide(&mut program);
         let image = program.image().or_fatal(("unable to run ", &name))?;
+        let keep = match options.keeps {
+            0 => None,
+            most => {
+                let keep = Keep::new(most as usize, image.candidates.clone());
+                Some(keep.or_fatal("unable to keep programs")?)
+            }
+        };
         let complaint = complaint(options.common.verbosity, &name);
         let posted = held.post(&signals(&options));
         let limits = &options.limits;
@@ -100,13 +114,15 @@ impl Server {
             meter,
             watched: Watched::default(),
             gate: Gate::default(),
+            keep,
             reports: None,
             end: None,
             own: process::id().as_raw(),
             in_a_row: 0,
+            is_expected: true,
             log: Vec::new(),
         };
-        if server.must_ask() && server.may_limit_time() {
+        if server.options.must_ask() && server.may_limit_time() {
             server.reports = Some(socket::pair().or_fatal("unable to create socket")?);
         }
         Ok(server)
@@ -121,10 +137,18 @@ impl Server {
     pub fn reap(&mut self) {
         while let Ok(Some((pid, status))) = process::reap() {
             self.launcher.ended(pid);
-            self.watched.ended(pid.as_raw());
-            if self.slots.ended(pid.as_raw()) {
-                self.tell_end(pid.as_raw(), status);
+            if let Some(keep) = &mut self.keep {
+                keep.pool.forget(pid.as_raw());
             }
+            self.ended(pid.as_raw(), status);
+        }
+    }
+
+    /// The connection of process `pid` is over, if it had one.
+    fn ended(&mut self, pid: i32, status: Status) {
+        self.watched.ended(pid);
+        if self.slots.ended(pid) {
+            self.tell_end(pid, status);
         }
     }
 
@@ -218,7 +242,8 @@ impl Server {
 /// The signals that the server acts upon; the others end it, as ever.
 fn signals(options: &Options) -> Vec<Signal> {
     let term = options.grace.map(|_| Signal::SIGTERM);
-    let hup = matches!(options.limit, Limit::File(_)).then_some(Signal::SIGHUP);
+    let is_hup = options.keeps > 0 || matches!(options.limit, Limit::File(_));
+    let hup = is_hup.then_some(Signal::SIGHUP);
     [Some(Signal::SIGUSR1), term, hup].into_iter().flatten().collect()
 }
 

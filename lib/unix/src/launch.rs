@@ -12,6 +12,7 @@ mod berth;
 mod child;
 mod variables;
 
+use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, RawFd};
 
 use crate::errno::Errno;
@@ -128,6 +129,11 @@ impl Launcher {
         Ok(Child { pid: berth.launch(sleeps)? })
     }
 
+    /// The whole environment that a child with `variables` is given: each `NAME=value`, in order.
+    pub fn environment<'a>(&'a self, variables: &'a Variables) -> impl Iterator<Item = &'a [u8]> {
+        self.program.kept(variables).map(CStr::to_bytes).chain(variables.strings())
+    }
+
     /// Process `pid` was waited for: if it was a child of this launcher, it needs nothing any more.
     ///
     /// Of most children that is known before. Not of one that was killed at its first step.
@@ -228,6 +234,23 @@ mod tests {
         assert_eq!(all(read), "a new 19\n");
         assert!(child.wait().unwrap().is_success());
         held.release();
+    }
+
+    #[test]
+    fn the_environment_of_a_child_can_be_told_without_one() {
+        let held = Held::new(&[]).unwrap();
+        let mut launcher = launcher(&["env"], &["A=a", "B=b", "BB=x"]);
+        let mut variables = Variables::default();
+        variables.set(b"A", b"old").unwrap();
+        variables.add(b"C", |out| out.extend_from_slice(b"c=c")).unwrap();
+        variables.set(b"A", b"new").unwrap();
+        let told: Vec<_> = launcher.environment(&variables).map(<[u8]>::to_vec).collect();
+        assert_eq!(told, [&b"B=b"[..], b"BB=x", b"C=c=c", b"A=new"]);
+        let (out, out_end) = pipe();
+        let child = launcher.start(&variables, &[(1, out_end.as_fd())], None, &held).unwrap();
+        drop(out_end);
+        assert_eq!(all(out).into_bytes(), [told.join(&b'\n'), b"\n".to_vec()].concat());
+        assert!(child.wait().unwrap().is_success());
     }
 
     #[test]

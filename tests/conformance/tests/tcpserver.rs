@@ -2,6 +2,10 @@
 
 #[path = "tcpserver/guards.rs"]
 mod guards;
+#[path = "tcpserver/kept.rs"]
+mod kept;
+#[path = "tcpserver/kept_ends.rs"]
+mod kept_ends;
 #[path = "tcpserver/limits.rs"]
 mod limits;
 #[path = "tcpserver/log.rs"]

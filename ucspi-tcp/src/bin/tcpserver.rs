@@ -15,7 +15,7 @@ const TCPSERVER: Program = Program::new(
     "[ -461UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] [ -g gid ] [ -u uid ] \
      [ -b backlog ] [ -l localname ] [ -t timeout ] [ -I interface ] [ -C perip ] [ -N pernet ] \
      [ -f perminute ] [ -L load ] [ -m message ] [ -T lifetime ] [ -i idle ] [ -K idle ] [ -G grace ] \
-     [ -s fd ] [ -a balancers ] [ -w timeout ] host port program",
+     [ -k kept ] [ -s fd ] [ -a balancers ] [ -w timeout ] host port program",
 );
 
 fn main() -> ExitCode {

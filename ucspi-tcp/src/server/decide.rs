@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 
 use unix::{load, socket};
-use wire::ip;
+use wire::{ip, next};
 
 use super::Server;
 use super::serve::{Arrival, DROPPED, Ended, REFUSED};
@@ -101,7 +101,10 @@ impl Server {
         connection
             .variables(|name, value| variables.add(name, |out| out.extend_from_slice(value)))?;
         for item in rules::items(data) {
-            if let Item::Set(name, value) = item {
+            if let Item::Set(name, value) = item
+                // The server's to set, where it keeps programs.
+                && !(self.keep.is_some() && name == next::VARIABLE)
+            {
                 variables.set(name, value)?;
             }
         }

@@ -51,11 +51,6 @@ impl Gate {
     pub(super) fn due(&self) -> Option<Instant> {
         self.0.iter().map(|waiting| waiting.deadline).min()
     }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
 }
 
 impl Waiting {

@@ -15,7 +15,10 @@ use crate::limits::{Excess, Limits};
 use crate::options::Common;
 
 /// The option letters, as getopt takes them.
-const LETTERS: &[u8] = b"46qQvhHrR1UXx:t:u:g:l:b:B:c:I:pPoOdDC:N:f:L:m:T:i:K:G:s:a:w:";
+const LETTERS: &[u8] = b"46qQvhHrR1UXx:t:u:g:l:b:B:c:I:pPoOdDC:N:f:L:m:T:i:K:G:s:a:w:k:";
+
+/// Most bytes of a banner that are sent without a child: any new socket has room for them.
+const SHORT: usize = 2048;
 
 /// How many connections there may be at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +61,8 @@ pub struct Options {
     pub networks: Networks,
     /// `-G`: how long programs may go on after TERM; without it the server does not wait for them.
     pub grace: Option<Duration>,
+    /// `-k`: how many idle programs are kept for further connections; 0 for none.
+    pub keeps: u32,
     /// `-s`: sockets that listen already.
     pub sockets: Vec<RawFd>,
     /// `-a`: who first says for whom a connection is.
@@ -83,7 +88,19 @@ impl Options {
             options.take(opt).map_err(|()| args.usage())?;
         }
         (options.host, options.port, options.program) = options.common.operands(args)?;
+        if options.keeps > 0 && options.must_ask() {
+            return Err(Fatal::hard("-k needs -H, -R and -l, and a short banner"));
+        }
         Ok(options)
+    }
+
+    /// Whether something may take long before a connection has its program: a child does that.
+    #[must_use]
+    pub fn must_ask(&self) -> bool {
+        self.common.asks_name
+            || self.common.asks_ident
+            || self.common.local_host.is_none()
+            || self.banner.len() > SHORT
     }
 
     fn take(&mut self, opt: Opt) -> Result<(), ()> {
@@ -113,6 +130,7 @@ impl Options {
                 }
             }
             b'w' => self.patience = Duration::from_secs(opt.number().ok_or(())?),
+            b'k' => self.keeps = opt.number().ok_or(())?,
             b's' => self.sockets.push(opt.number().ok_or(())?),
             _ => self.take_limit(&opt)?,
         }
@@ -203,6 +221,7 @@ impl Default for Options {
             limits: Limits::default(),
             networks: Networks::default(),
             grace: None,
+            keeps: 0,
             sockets: Vec::new(),
             balancers: Vec::new(),
             patience: Duration::from_secs(10),
@@ -301,6 +320,19 @@ mod tests {
         assert_eq!(options.balancers.len(), 3);
         for wrong in ["-a", "-a10.0.0.0/33", "-a10.0.0.1,", "-alocalhost", "-w-1"] {
             assert!(parse(&[wrong, "0", "1"]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn programs_are_kept_only_where_nobody_is_asked() {
+        assert_eq!(parse(&["0", "1", "x"]).unwrap().keeps, 0);
+        assert_eq!(parse(&["-HRl0", "-k20", "0", "1", "x"]).unwrap().keeps, 20);
+        assert!(parse(&["-k0", "0", "1", "x"]).unwrap().must_ask());
+        let long = "x".repeat(2049);
+        for few in
+            [&["-k20", "-HR"][..], &["-k1", "-Hl0"], &["-HRl0", "-k1", "-B", &long], &["-kx"]]
+        {
+            assert!(parse(&[few, &["0", "1", "x"]].concat()).is_err(), "{few:?}");
         }
     }
 

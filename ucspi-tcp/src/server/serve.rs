@@ -12,7 +12,7 @@ use std::time::Instant;
 use prog::Cause;
 use unix::fd::Direct;
 use unix::launch::Notice;
-use unix::process::{self, Child, Status};
+use unix::process::{self, Status};
 use unix::socket;
 
 use super::Server;
@@ -25,8 +25,6 @@ use crate::limits::Limits;
 pub(super) const REFUSED: u8 = 100;
 /// Exit code of a connection that was dropped.
 pub(super) const DROPPED: u8 = 111;
-/// Most bytes of a banner that are sent without a child: any new socket has room for them.
-const SHORT: usize = 2048;
 
 /// A connection that was accepted.
 #[derive(Debug)]
@@ -49,21 +47,12 @@ impl Server {
     /// Serves a connection, which has a place already.
     pub(super) fn serve(&mut self, arrival: Arrival) {
         let rate = self.count(&arrival);
-        if self.must_ask() {
+        if self.options.must_ask() {
             self.serve_in_child(&arrival, rate);
         } else {
             self.serve_here(arrival, rate);
         }
         self.flush();
-    }
-
-    /// Whether something may take long.
-    pub(super) fn must_ask(&self) -> bool {
-        let options = &self.options;
-        options.common.asks_name
-            || options.common.asks_ident
-            || options.common.local_host.is_none()
-            || options.banner.len() > SHORT
     }
 
     fn serve_here(&mut self, arrival: Arrival, rate: u32) {
@@ -81,7 +70,10 @@ impl Server {
         match decided {
             Ok((connection, limits)) => {
                 self.log.truncate(lines);
-                self.launch(&connection, arrival, &limits);
+                match self.hand_over(&connection, &arrival) {
+                    Some(pid) => self.began(pid, arrival, &limits),
+                    None => self.launch(&connection, arrival, &limits),
+                }
             }
             Err(Ended(code)) => {
                 self.slots.dropped();
@@ -106,19 +98,28 @@ impl Server {
             after.push(b'\n');
         }
         let notice = self.is_verbose().then_some(Notice(b"tcpserver: pid ", &before, &after));
-        let to = descriptors(&arrival.socket);
+        let channel = self.offer();
+        let mut to = Vec::from(descriptors(&arrival.socket));
+        if let (Some(keep), Some(channel)) = (&self.keep, &channel) {
+            to.push(channel.descriptor(keep));
+        }
         match self.launcher.start(&self.variables, &to, notice, &self.held) {
             Ok(child) => {
-                self.started(&child, &arrival);
-                self.watch(child.pid.as_raw(), arrival.since, limits, arrival.socket);
+                self.offered(child.pid.as_raw(), channel);
+                self.began(child.pid.as_raw(), arrival, limits);
             }
             Err(errno) => self.unable_to_fork(errno),
         }
     }
 
-    fn started(&mut self, child: &Child, arrival: &Arrival) {
-        let guest = Guest { remote: arrival.remote, since: arrival.since };
-        self.slots.started(child.pid.as_raw(), guest);
+    /// The connection is with process `pid`.
+    fn began(&mut self, pid: i32, arrival: Arrival, limits: &Limits) {
+        self.started(pid, &arrival);
+        self.watch(pid, arrival.since, limits, arrival.socket);
+    }
+
+    fn started(&mut self, pid: i32, arrival: &Arrival) {
+        self.slots.started(pid, Guest { remote: arrival.remote, since: arrival.since });
     }
 
     fn unable_to_fork(&mut self, cause: impl Cause) {
@@ -131,7 +132,7 @@ impl Server {
     fn serve_in_child(&mut self, arrival: &Arrival, rate: u32) {
         self.flush();
         match process::fork(|| self.child(arrival, rate)) {
-            Ok(child) => self.started(&child, arrival),
+            Ok(child) => self.started(child.pid.as_raw(), arrival),
             Err(error) => self.unable_to_fork(error),
         }
     }

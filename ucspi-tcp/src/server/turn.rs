@@ -13,6 +13,7 @@ use super::serve::Arrival;
 use super::watched::send;
 use super::{Server, start};
 use crate::connection::shown;
+use crate::pool::Pool;
 
 /// After so many connections without a pause in between, signals and clocks are looked at.
 const IN_A_ROW: u32 = 32;
@@ -25,10 +26,12 @@ impl Server {
         self.tell_status();
         while !self.is_over() {
             self.flush();
-            let is_idle = !(self.slots.may_accept() && self.accept());
-            let is_signalled = if is_idle || self.in_a_row > IN_A_ROW {
+            let is_idle = !(self.is_expected && self.slots.may_accept() && self.accept());
+            // Programs that are kept tell of ends: each comes before the next connection.
+            let waits = is_idle || self.keep.is_some();
+            let is_signalled = if waits || self.in_a_row > IN_A_ROW {
                 self.in_a_row = 0;
-                self.wait(is_idle)?
+                self.wait(waits)?
             } else {
                 false
             };
@@ -77,7 +80,10 @@ impl Server {
         self.flush();
         let now = clock::monotonic();
         let pause = self.slots.pause(now);
-        let due = [self.watched.due(), self.gate.due(), self.end].into_iter().flatten().min();
+        let pool = self.keep.as_ref().map(|keep| &keep.pool);
+        let expiry = pool.and_then(Pool::due);
+        let due = [self.watched.due(), self.gate.due(), expiry, self.end];
+        let due = due.into_iter().flatten().min();
         let left = due.map(|due| due.saturating_duration_since(now));
         let rests = waits && self.slots.taken() == 0 && self.launcher.may_rest();
         let limit = [pause, left, (!waits).then_some(Duration::ZERO), rests.then_some(QUIET)];
@@ -87,15 +93,24 @@ impl Server {
         interests.extend(self.reports.iter().map(|(here, _)| Interest::readable(here)));
         let gate = interests.len();
         interests.extend(self.gate.interests());
-        if waits && self.slots.may_accept() {
+        let kept = interests.len();
+        let channels = || pool.into_iter().flat_map(Pool::channels);
+        interests.extend(channels().map(|(_, channel)| Interest::readable(channel)));
+        let first = interests.len();
+        let accepts = waits && self.slots.may_accept();
+        if accepts {
             interests.extend(self.listeners.iter().map(|l| Interest::readable(&l.socket)));
         }
         let ready =
             poll::wait_held(&mut interests, limit, &self.held).or_fatal("unable to wait")?;
         let is_posted = interests.first().is_some_and(Interest::is_ready);
         let is_reported = interests.iter().take(gate).skip(1).any(Interest::is_ready);
-        let others = interests.iter().skip(gate).take(self.gate.len());
+        let others = interests.iter().take(kept).skip(gate);
         let is_at_gate: Vec<bool> = others.map(Interest::is_ready).collect();
+        let kept = channels().zip(interests.iter().skip(kept));
+        let kept = kept.filter(|(_, interest)| interest.is_ready()).map(|((pid, _), _)| pid);
+        let heard: Vec<i32> = kept.collect();
+        self.is_expected = !accepts || interests.iter().skip(first).any(Interest::is_ready);
         drop(interests);
         if rests && ready == 0 && clock::monotonic().saturating_duration_since(now) >= QUIET {
             self.launcher.rest();
@@ -106,9 +121,11 @@ impl Server {
         if is_reported {
             self.read_reports();
         }
+        self.hear(&heard);
         if due.is_some() {
             let now = clock::monotonic();
             self.keep_time(now);
+            self.expire(now);
             self.look_at_gate(&is_at_gate, now);
         }
         Ok(ready == 0)
@@ -119,7 +136,10 @@ impl Server {
         while let Some(signal) = self.posted.next().or_fatal("unable to read signals")? {
             match signal {
                 Signal::SIGTERM => self.stop(clock::monotonic()),
-                Signal::SIGHUP => self.read_limit(),
+                Signal::SIGHUP => {
+                    self.dismiss();
+                    self.read_limit();
+                }
                 _ => self.tell_connections(clock::monotonic()),
             }
         }
@@ -146,6 +166,7 @@ impl Server {
             None => now.checked_add(grace),
         };
         self.listeners.clear();
+        self.dismiss();
         if self.is_verbose() {
             self.slots.push_count(b"stopping", &mut self.log);
         }

@@ -33,6 +33,12 @@ impl Program {
             complaint,
         }
     }
+
+    /// Its own variables that a child with `variables` has too.
+    pub(super) fn kept<'a>(&'a self, variables: &'a Variables) -> impl Iterator<Item = &'a CStr> {
+        let own = self.environment.iter().map(CString::as_c_str);
+        own.filter(|string| !variables.hides(string.to_bytes()))
+    }
 }
 
 /// All that a child looks at until it has executed the program: its parent may go on meanwhile, and
@@ -84,11 +90,10 @@ impl Task {
         held: &Held,
     ) {
         self.variables.clone_from(&variables.bytes);
-        let kept = self.program.environment.iter();
-        let kept = kept.filter(|string| !variables.hides(string.as_bytes()));
+        let kept = self.program.kept(variables);
         let own = variables.starts().filter_map(|start| self.variables.get(start..));
         self.environment.clear();
-        self.environment.extend(kept.map(|string| string.as_ptr()));
+        self.environment.extend(kept.map(CStr::as_ptr));
         self.environment.extend(own.map(|bytes| bytes.as_ptr().cast::<c_char>()));
         self.environment.push(ptr::null());
         self.descriptors.clear();

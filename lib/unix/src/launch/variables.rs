@@ -1,5 +1,6 @@
 //! What one child is told beside the others.
 
+use std::ffi::CStr;
 use std::io;
 
 use crate::errno::Errno;
@@ -81,6 +82,13 @@ impl Variables {
             })
     }
 
+    /// Each `NAME=value` that counts.
+    pub(super) fn strings(&self) -> impl Iterator<Item = &[u8]> {
+        self.starts().filter_map(|start| {
+            CStr::from_bytes_until_nul(self.bytes.get(start..)?).ok().map(CStr::to_bytes)
+        })
+    }
+
     /// Where in the bytes each variable begins that counts.
     pub(super) fn starts(&self) -> impl Iterator<Item = usize> {
         self.entries.iter().filter(|entry| entry.is_live).map(|entry| entry.start)
@@ -101,6 +109,7 @@ mod tests {
         let starts: Vec<_> = variables.starts().collect();
         assert_eq!(starts, [8]);
         assert_eq!(&variables.bytes[8..], b"A=3\0");
+        assert!(variables.strings().eq([b"A=3"]));
         assert!(variables.hides(b"A=x"));
         assert!(!variables.hides(b"AB=x"));
     }
