@@ -72,6 +72,14 @@ fn talk(side: &Side, setup: &Setup<'_>, turns: &[&str]) -> Run {
     Run { stdout: heard.into_bytes(), stderr: server.stderr(), exit }
 }
 
+/// What ours says: one that has served others before says the same as one that has not.
+fn ours(setup: &Setup<'_>, turns: &[&str]) -> Run {
+    let [run, kept] = [Side::ours(), Side::kept()].map(|side| talk(&side, setup, turns));
+    let timeless = |run: &Run| without_times(&run.stdout.escape_ascii().to_string());
+    assert_eq!((timeless(&kept), kept.exit), (timeless(&run), run.exit));
+    kept
+}
+
 /// The case on both sides, without times and process numbers.
 fn case(name: &str, setup: &Setup<'_>, turns: &[&str]) -> Case {
     recorded("qmail-smtpd", name, |side| talk(side, setup, turns)).normalised(without_times)

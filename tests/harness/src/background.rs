@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use unix::Pid;
 use unix::signal::{self, Signal};
 
+use crate::kept::Session;
 use crate::wait::until;
 
 /// A program in the background, with its process group. Dropped, it is ended.
@@ -16,6 +17,8 @@ use crate::wait::until;
 pub struct Background {
     child: Child,
     output: TempDir,
+    /// What it has instead of pipes, where it has served other connections before.
+    session: Option<Session>,
 }
 
 /// Ends a process group; one that is gone already is no matter.
@@ -65,7 +68,12 @@ pub(crate) fn group_ends(group: u32) {
 
 impl Background {
     pub(crate) fn new(child: Child, output: TempDir) -> Background {
-        Background { child, output }
+        Background { child, output, session: None }
+    }
+
+    /// The same, for a program that has been handed a connection.
+    pub(crate) fn with_session(child: Child, output: TempDir, session: Session) -> Background {
+        Background { child, output, session: Some(session) }
     }
 
     /// Its process number.
@@ -89,7 +97,9 @@ impl Background {
     /// What it has written on standard error so far.
     #[must_use]
     pub fn stderr(&self) -> Vec<u8> {
-        fs::read(self.output.path().join("err")).unwrap_or_default()
+        let said = fs::read(self.output.path().join("err")).unwrap_or_default();
+        let before = self.session.as_ref().map_or(0, Session::before);
+        said.get(before..).unwrap_or_default().to_vec()
     }
 
     /// Waits until its standard error holds `text`.
@@ -107,20 +117,26 @@ impl Background {
     /// Writes `bytes` and then reads until what was read ends with `end`; gives what was read. Only for
     /// programs started by [`crate::Command::converse`].
     pub fn talk(&mut self, bytes: impl AsRef<[u8]>, end: &str) -> String {
+        if let Some(session) = &mut self.session {
+            session.stream().write_all(bytes.as_ref()).expect("a program that listens");
+            return heard(session.stream(), end);
+        }
         let pipe = self.child.stdin.as_mut().expect("a program that is talked to");
         pipe.write_all(bytes.as_ref()).expect("a program that listens");
-        let mut heard = Vec::new();
-        let output = self.child.stdout.as_mut().expect("a program that is talked to");
-        let mut byte = [0];
-        while !heard.ends_with(end.as_bytes()) && output.read(&mut byte).expect("a pipe") > 0 {
-            heard.push(byte[0]);
-        }
-        String::from_utf8_lossy(&heard).into_owned()
+        heard(self.child.stdout.as_mut().expect("a program that is talked to"), end)
     }
 
     /// Closes its standard input.
     pub fn close_input(&mut self) {
         self.child.stdin = None;
+        if let Some(session) = &self.session {
+            session.close_input();
+        }
+    }
+
+    /// What it says until it closes the connection.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        self.session.as_mut().map(Session::rest).unwrap_or_default()
     }
 
     /// True if it has ended.
@@ -129,9 +145,11 @@ impl Background {
         self.child.try_wait().expect("a child").is_some()
     }
 
-    /// Waits until it has ended by itself; gives the exit code, −N for signal N.
+    /// Waits until it has ended by itself; gives the exit code, −N for signal N. For one that was handed a
+    /// connection, until that is over.
     pub fn ends(&mut self) -> i32 {
         use std::os::unix::process::ExitStatusExt;
+        let code = self.session.as_ref().map(Session::ends);
         let mut status = None;
         assert!(
             until(|| {
@@ -141,8 +159,22 @@ impl Background {
             "it does not end"
         );
         let status = status.expect("a child that has ended");
-        status.code().or(status.signal().map(|signal| -signal)).unwrap_or(-1)
+        let end = status.code().or(status.signal().map(|signal| -signal)).unwrap_or(-1);
+        code.map_or(end, |code| {
+            assert_eq!(end, 0, "a program without further connections");
+            code
+        })
     }
+}
+
+/// Reads until what was read ends with `end`.
+fn heard(output: &mut impl Read, end: &str) -> String {
+    let mut heard = Vec::new();
+    let mut byte = [0];
+    while !heard.ends_with(end.as_bytes()) && output.read(&mut byte).unwrap_or(0) > 0 {
+        heard.push(byte[0]);
+    }
+    String::from_utf8_lossy(&heard).into_owned()
 }
 
 impl Drop for Background {

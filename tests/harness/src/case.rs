@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::command::Run;
 use crate::files::Files;
+use crate::kept::PROGRAMS;
 use crate::side::Side;
 use crate::transcript::{Recording, Transcript};
 use crate::{skipped, unescaped};
@@ -22,6 +23,8 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Case {
     ours: Outcome,
+    /// Ours once more, from a process that has served other connections before.
+    kept: Option<Outcome>,
     original: Option<Outcome>,
     recording: Option<Recording>,
 }
@@ -42,23 +45,24 @@ fn beside(original: Option<Side>, name: &str, run: impl Fn(&Side) -> Run) -> Cas
     if original.is_none() {
         skipped(name);
     }
-    Case { ours, original, recording: None }
+    Case { ours, kept: None, original, recording: None }
 }
 
 /// Runs a case on ours, and compares with the recording `PROGRAM/NAME` of the original.
 pub fn recorded(program: &str, name: &str, run: impl Fn(&Side) -> Run) -> Case {
     let transcript = Transcript::new(program, name);
     let ours = on(&Side::ours(), &run);
+    let kept = PROGRAMS.contains(&program).then(|| on(&Side::kept(), &run));
     if let Some(side) = Side::recording().filter(|side| side.programs().join(program).is_file()) {
         let outcome = on(&side, &run);
         let recording = Recording::new(transcript, &outcome, side.commands());
-        return Case { ours, original: Some(outcome), recording: Some(recording) };
+        return Case { ours, kept, original: Some(outcome), recording: Some(recording) };
     }
     let original = transcript.read();
     if original.is_none() {
         skipped(&format!("the recording {program}/{name}"));
     }
-    Case { ours, original, recording: None }
+    Case { ours, kept, original, recording: None }
 }
 
 fn on(side: &Side, run: &impl Fn(&Side) -> Run) -> Outcome {
@@ -83,6 +87,9 @@ impl Case {
     #[must_use]
     pub fn normalised(mut self, change: impl Fn(&str) -> String) -> Case {
         self.ours.change(&change);
+        if let Some(kept) = &mut self.kept {
+            kept.change(&change);
+        }
         if let Some(original) = &mut self.original {
             original.change(&change);
         }
@@ -147,11 +154,20 @@ impl Case {
     }
 
     fn agreeing(self, part: &str, of: impl Fn(&Outcome) -> Vec<u8>) -> Case {
+        self.as_if_alone(part, &of);
         if let Some(original) = &self.original {
             let (ours, original) = (of(&self.ours), of(original));
             assert!(ours == original, "{part} differs{}", side_by_side(&ours, &original));
         }
         self
+    }
+
+    /// Those that a program has served before have left nothing behind.
+    fn as_if_alone(&self, part: &str, of: &impl Fn(&Outcome) -> Vec<u8>) {
+        if let Some(kept) = &self.kept {
+            let (ours, kept) = (of(&self.ours), of(kept));
+            assert!(ours == kept, "{part} of a kept process differs{}", side_by_side(&kept, &ours));
+        }
     }
 
     fn differing(
@@ -161,6 +177,7 @@ impl Case {
         original: &str,
         of: impl Fn(&Outcome) -> Vec<u8>,
     ) -> Case {
+        self.as_if_alone(part, &of);
         let found = of(&self.ours);
         assert!(found == ours.as_bytes(), "our {part}{}", side_by_side(&found, ours.as_bytes()));
         if let Some(outcome) = &self.original {
@@ -198,7 +215,7 @@ mod tests {
     }
 
     fn of(ours: &[u8], original: Option<&[u8]>) -> Case {
-        Case { ours: outcome(ours), original: original.map(outcome), recording: None }
+        Case { ours: outcome(ours), kept: None, original: original.map(outcome), recording: None }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use unix::user::User;
 use crate::account;
 use crate::background::{Background, kill_group};
 use crate::ground;
+use crate::kept;
 use crate::side::{Side, Which};
 
 /// No program of a case takes longer, whole installations among them; one that does is ended, and the case
@@ -145,7 +146,17 @@ impl<'a> Command<'a> {
     /// # Panics
     ///
     /// If the program cannot be started, or takes longer than five minutes.
-    pub fn run(self) -> Run {
+    pub fn run(mut self) -> Run {
+        if self.is_kept() {
+            let input = std::mem::replace(&mut self.input, Input::Nothing);
+            let mut server = self.converse();
+            if let Input::Pipe(bytes) | Input::File(bytes) = input {
+                server.talk(bytes, "");
+            }
+            server.close_input();
+            let (stdout, exit) = (server.rest(), server.ends());
+            return Run { stdout, stderr: server.stderr(), exit };
+        }
         let folder = tempfile::tempdir().expect("a directory");
         let (out, err) = (folder.path().join("out"), folder.path().join("err"));
         let mut child = self.start(
@@ -182,9 +193,19 @@ impl<'a> Command<'a> {
         let folder = tempfile::tempdir().expect("a directory");
         self.input = Input::Nothing;
         let mut command = self.prepared();
+        if self.is_kept() {
+            let (child, session) = kept::start(command, folder.path());
+            return Background::with_session(child, folder, session);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(File::create(folder.path().join("err")).expect("a file"));
         Background::new(ground::spawn(&mut command, &self.kept).expect("a program"), folder)
+    }
+
+    /// Whether the program is to serve other connections first.
+    fn is_kept(&self) -> bool {
+        let name = self.words.first().and_then(|word| word.to_str()).unwrap_or_default();
+        self.side.is_kept() && self.words.len() == 1 && kept::PROGRAMS.contains(&name)
     }
 
     fn start(self, out: Stdio, err: Stdio) -> Child {

@@ -40,6 +40,7 @@ mod dns;
 mod files;
 mod ground;
 mod host;
+mod kept;
 mod network;
 mod peer;
 mod side;

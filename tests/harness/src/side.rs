@@ -29,6 +29,8 @@ pub enum Which {
 #[derive(Debug)]
 pub struct Side {
     which: Which,
+    /// Programs that take further connections have served others before.
+    is_kept: bool,
     programs: PathBuf,
     home: PathBuf,
     directory: TempDir,
@@ -51,6 +53,15 @@ impl Side {
     #[must_use]
     pub fn ours() -> Side {
         Side::new(Which::Ours, our_programs(), None)
+    }
+
+    /// Ours, where a program that takes further connections (as under `tcpserver -k`) has served two others before
+    /// the one of the case, for another host.
+    #[must_use]
+    pub fn kept() -> Side {
+        let mut side = Side::ours();
+        side.is_kept = true;
+        side
     }
 
     /// The originals in Debian's packages, if they have been unpacked.
@@ -97,13 +108,17 @@ impl Side {
             home
         });
         let (background, commands) = (RefCell::default(), RefCell::default());
-        Side { which, programs, home, directory, background, commands }
+        Side { which, is_kept: false, programs, home, directory, background, commands }
     }
 
     /// Whose programs these are.
     #[must_use]
     pub fn which(&self) -> Which {
         self.which
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// True for our own programs.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use harness::{Run, Side};
 
-use crate::{MESSAGE, NOTHING, RELAY, Setup, talk};
+use crate::{MESSAGE, NOTHING, RELAY, Setup, ours};
 
 /// All at once, to a server that may use 60 MB; a message is counted, not kept.
 fn flood(env: &[(&str, &str)], input: impl AsRef<[u8]>) -> (Run, Side) {
@@ -51,7 +51,7 @@ fn a_million_recipients_take_bounded_memory() {
 fn the_limit_of_recipients_is_the_administrator_s() {
     let turns: Vec<&str> = [&MESSAGE[..1], &[MESSAGE[1]; 4], &MESSAGE[2..], &["QUIT\r\n"]].concat();
     let limited = |controls, env| {
-        let Run { stdout, .. } = talk(&Side::ours(), &Setup { controls, env }, &turns);
+        let Run { stdout, .. } = ours(&Setup { controls, env }, &turns);
         text(&stdout).matches("452 max rcpt limit exceeded (#5.7.1)").count()
     };
     assert_eq!(limited(&[], &[]), 0);
@@ -73,7 +73,7 @@ fn a_line_of_100_megabytes_is_one_line_too_long() {
 #[test]
 fn a_line_may_have_998_bytes() {
     let line = |length: usize| format!("NOOP {}\r\n", "x".repeat(length - 5));
-    let run = talk(&Side::ours(), &NOTHING, &[&line(998), &line(999), "QUIT\r\n"]);
+    let run = ours(&NOTHING, &[&line(998), &line(999), "QUIT\r\n"]);
     let expected =
         "220 mail.test ESMTP\r\n250 ok\r\n500 line too long (#5.5.2)\r\n221 mail.test\r\n";
     assert_eq!(text(&run.stdout), expected);
@@ -163,7 +163,7 @@ fn zero_bytes_are_no_addresses_and_no_verbs() {
         "RCPT TO:<x\r@here.test>\r\n",
         "QUIT\r\n",
     ];
-    let run = talk(&Side::ours(), &RELAY, &turns);
+    let run = ours(&RELAY, &turns);
     let said = text(&run.stdout);
     assert_eq!(said.matches("502 unimplemented (#5.5.1)\r\n").count(), 2);
     assert_eq!(said.matches("555 syntax error (#5.5.4)\r\n").count(), 5);
@@ -174,7 +174,7 @@ fn zero_bytes_are_no_addresses_and_no_verbs() {
 fn refusals_are_logged_without_control_bytes() {
     let env = [("TCPREMOTEIP", "192.0.2.1")];
     let turns = [MESSAGE[0], "RCPT TO:<x\x1b[2J@there.test>\r\n", "QUIT\r\n"];
-    let run = talk(&Side::ours(), &Setup { env: &env, ..NOTHING }, &turns);
+    let run = ours(&Setup { env: &env, ..NOTHING }, &turns);
     let log = text(&run.stderr);
     assert!(log.starts_with("qmail-smtpd: info: pid "), "{log}");
     assert!(

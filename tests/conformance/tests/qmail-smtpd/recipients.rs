@@ -98,14 +98,20 @@ esac
 
 /// What ours says, and what the program in the home was asked. The original asks nobody.
 fn checked(controls: &[(&str, &str)], env: &[(&str, &str)]) -> (Run, String) {
-    let side = Side::ours();
+    let alone = checked_on(&Side::ours(), controls, env);
+    let kept = checked_on(&Side::kept(), controls, env);
+    assert_eq!((hears(&kept.0), &kept.1), (hears(&alone.0), &alone.1));
+    kept
+}
+
+fn checked_on(side: &Side, controls: &[(&str, &str)], env: &[(&str, &str)]) -> (Run, String) {
     side.host_file("check", CHECK);
     side.host_file("knows", "#!/bin/sh\nread -r it <&3; test \"$it\" = root@here.test\n");
     for program in ["check", "knows"] {
         let path = side.home().join(program).display().to_string();
         assert_eq!(side.run(["chmod", "+x", &path]).exit, 0);
     }
-    let run = converse(&side, controls, env);
+    let run = converse(side, controls, env);
     let asked = std::fs::read_to_string(side.home().join("asked")).unwrap_or_default();
     (run, asked)
 }
@@ -153,7 +159,7 @@ fn a_client_that_guesses_too_often_is_sent_away() {
         (&[list, ("brtlimit", "2\n")][..], &[][..]),
         (&[list, ("brtlimit", "0\n")], &[("BRTLIMIT", "2")]),
     ] {
-        let run = talk(&Side::ours(), &Setup { controls, env }, &turns);
+        let run = ours(&Setup { controls, env }, &turns);
         let replies = ["220 mail.test ESMTP", OK, NOBODY, NOBODY, goodbye, ""].join("\r\n");
         assert_eq!((hears(&run), run.exit), (replies, 1));
     }
@@ -206,7 +212,7 @@ fn a_limit_that_cannot_be_read_ends_the_session() {
 fn a_list_that_is_named_and_missing_takes_nobody() {
     let env = [("VALIDRCPTTO", "control/missing")];
     let turns = ["MAIL FROM:<a@b>\r\n", "RCPT TO:<a@here.test>\r\n", "QUIT\r\n"];
-    let run = talk(&Side::ours(), &Setup { controls: &[], env: &env }, &turns);
+    let run = ours(&Setup { controls: &[], env: &env }, &turns);
     let later = "451 unable to verify recipient (#4.3.0)";
     let heard = ["220 mail.test ESMTP", OK, later, "221 mail.test", ""];
     assert_eq!(hears(&run), heard.join("\r\n"));
