@@ -63,6 +63,8 @@ pub struct Replay<'a> {
     spawners: [Spawner; 2],
     /// The moments at which syncs have begun that are not done.
     syncing: HashMap<u32, u64>,
+    /// The same of those that a process has asked for at once, by its number and theirs, and of what they are.
+    asked: HashMap<(u32, u64), (PathBuf, u64)>,
     inodes: u64,
 }
 
@@ -81,6 +83,7 @@ impl<'a> Replay<'a> {
             deposits: HashMap::new(),
             spawners: Default::default(),
             syncing: HashMap::new(),
+            asked: HashMap::new(),
             inodes: 0,
         }
     }
@@ -139,6 +142,12 @@ impl<'a> Replay<'a> {
         match (self.program(call.pid), call.name.as_str()) {
             (_, "fsync" | "fdatasync") => {
                 self.syncing.insert(call.pid, self.disk.now());
+                Vec::new()
+            }
+            (_, "io_submit") => {
+                let (pid, now) = (call.pid, self.disk.now());
+                let requests = call.requests().into_iter();
+                self.asked.extend(requests.map(|(number, path)| ((pid, number), (path, now))));
                 Vec::new()
             }
             ("qmail-queue", "exit_group") if call.argument(0) == "0" => {
@@ -275,7 +284,16 @@ impl<'a> Replay<'a> {
                     self.disk.unnamed(&name);
                 }
             }
-            "fsync" | "fdatasync" => self.sync(call),
+            "fsync" | "fdatasync" => {
+                let moment = self.syncing.remove(&call.pid).unwrap_or(0);
+                self.sync(call.opened(0), moment);
+            }
+            "io_getevents" => {
+                for number in call.done() {
+                    let (path, moment) = self.asked.remove(&(call.pid, number)).expect("a request");
+                    self.sync(Some(path), moment);
+                }
+            }
             "renameat" | "renameat2" | "truncate" | "pwritev" | "copy_file_range" | "sendfile"
             | "splice" | "io_uring_enter" => {
                 let paths = [call.path_at(0), call.path_at(1), call.path_at(3)];
@@ -303,9 +321,9 @@ impl<'a> Replay<'a> {
         self.opened.insert(name, self.inodes);
     }
 
-    fn sync(&mut self, call: &Call) {
-        let moment = self.syncing.remove(&call.pid).unwrap_or(0);
-        let Some(name) = call.opened(0).and_then(|path| self.name(&path)) else { return };
+    /// What was done to a file or directory before `moment` is durable.
+    fn sync(&mut self, opened: Option<PathBuf>, moment: u64) {
+        let Some(name) = opened.and_then(|path| self.name(&path)) else { return };
         if (self.forgotten)(&name) {
             return;
         }

@@ -159,6 +159,25 @@ impl Call {
         bytes
     }
 
+    /// What an `io_submit(2)` asks for, as far as it was taken: the number of each request, and the path of its file
+    /// or directory.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(u64, PathBuf)> {
+        let taken = usize::try_from(self.result).unwrap_or(0);
+        let request = |text: &str| {
+            let path = text.split_once("aio_fildes=")?.1.split_once('<')?.1.rsplit_once('>')?.0;
+            Some((number(text.split_once("aio_data=")?.1)?, PathBuf::from(path)))
+        };
+        self.argument(2).split('{').skip(1).take(taken).filter_map(request).collect()
+    }
+
+    /// What an `io_getevents(2)` tells: the number of each request that has been done without an error.
+    #[must_use]
+    pub fn done(&self) -> Vec<u64> {
+        let events = self.argument(3).split('{').skip(1).filter(|text| text.contains(" res=0,"));
+        events.filter_map(|text| number(text.strip_prefix("data=")?)).collect()
+    }
+
     /// The path that an argument is, below the directory that the argument before it is.
     #[must_use]
     pub fn path_at(&self, number: usize) -> PathBuf {
@@ -166,6 +185,12 @@ impl Call {
         let directory = number.checked_sub(1).and_then(|before| self.opened(before));
         plain(&directory.unwrap_or_default().join(name))
     }
+}
+
+/// The number that a text begins with, as strace writes it.
+fn number(text: &str) -> Option<u64> {
+    let digits = text.split(|char: char| !char.is_ascii_alphanumeric()).next()?;
+    digits.strip_prefix("0x").map_or(digits.parse().ok(), |hex| u64::from_str_radix(hex, 16).ok())
 }
 
 /// The path without `.`.
@@ -232,6 +257,25 @@ mod tests {
             assert_eq!((call.path_at(1), call.path_at(3)), ("/q/a".into(), "/q/b".into()));
         }
         assert_eq!(calls[4].path_at(1), Path::new("/q/b"));
+    }
+
+    #[test]
+    fn what_is_asked_for_at_once_has_numbers() {
+        let request = |data, path| {
+            format!("{{aio_data={data}, aio_lio_opcode=IOCB_CMD_FDSYNC, aio_fildes=3<{path}>}}")
+        };
+        let event = |data, result| format!("{{data={data}, obj=0x7ff, res={result}, res2=0}}");
+        let trace = format!(
+            "12 io_submit(0x7f0, 3, [{}, {}, {}]) = 2\n12 io_getevents(0x7f0, 2, 4, [{}, {}], NULL) = 2\n",
+            request("0", "/q/a"),
+            request("0x1f", "/q/b"),
+            request("0x2", "/q/c"),
+            event("0x1f", "0"),
+            event("0", "-5"),
+        );
+        let calls = parse(trace.as_bytes());
+        assert_eq!(calls[0].requests(), [(0, "/q/a".into()), (31, "/q/b".into())]);
+        assert_eq!(calls[1].done(), [31]);
     }
 
     #[test]

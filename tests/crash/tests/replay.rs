@@ -17,7 +17,8 @@ const REFUSED: &str = "nobody@elsewhere.example";
 
 /// The calls that change the disk, or tell the world.
 const CALLS: &str = "trace=execve,exit_group,openat,?open,?creat,?link,linkat,?rename,renameat,renameat2,\
-                     ?unlink,unlinkat,write,writev,pwrite64,pwritev,fsync,fdatasync,ftruncate,truncate,sendto,\
+                     ?unlink,unlinkat,write,writev,pwrite64,pwritev,fsync,fdatasync,?io_submit,?io_getevents,\
+                     ftruncate,truncate,sendto,\
                      copy_file_range,sendfile,splice";
 
 /// Power cuts that are looked at when a promise is made, and after any other change.
