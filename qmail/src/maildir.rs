@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use queue::disk::{Disk, Queue};
+use queue::disk::{Disk, Files};
 use unix::clock::{self, Wall};
 use unix::dir::Dir;
 use unix::errno::{self, Errno};
@@ -18,6 +18,8 @@ use crate::message::{CopyError, Message};
 
 /// A delivery that takes longer has failed: readers remove what has lain in tmp/ for 36 hours.
 const LIMIT: Duration = Duration::from_hours(24);
+/// The mode of a message, less the umask.
+const MODE: u32 = 0o600;
 /// What the next sequence of names begins behind.
 static STARTED: AtomicU64 = AtomicU64::new(0);
 /// Names to try before the delivery has failed.
@@ -116,7 +118,7 @@ impl Names {
         head: &[&[u8]],
         message: &mut Message,
     ) -> Result<(), Trouble> {
-        let mut disk = open(path)?;
+        let mut disk = Files::of(enter(path)?, MODE);
         self.deliver_on(&mut disk, head, message, || clock::monotonic() > deadline)
     }
 
@@ -131,7 +133,7 @@ impl Names {
     where
         D::Error: Into<io::Error>,
     {
-        let (aside, new, mut file) = self.create(disk).map_err(Trouble::Other)?;
+        let (aside, new, mut file) = self.create(disk, Path::new("")).map_err(Trouble::Other)?;
         let written = write(disk, &mut file, head, message).and_then(|()| sync(disk, &file));
         let delivered = written.and_then(|()| {
             if is_late() {
@@ -143,19 +145,23 @@ impl Names {
         delivered
     }
 
-    /// Creates a file in tmp/; gives its path, and the one it is to have in new/.
-    fn create<D: Disk>(&mut self, disk: &mut D) -> io::Result<(PathBuf, PathBuf, D::File)>
+    /// Creates a file in tmp/ of a maildir; gives its path, and the one it is to have in new/.
+    fn create<D: Disk>(
+        &mut self,
+        disk: &mut D,
+        maildir: &Path,
+    ) -> io::Result<(PathBuf, PathBuf, D::File)>
     where
         D::Error: Into<io::Error>,
     {
         use std::os::unix::ffi::OsStringExt;
         for _ in 0..ATTEMPTS {
             let name = std::ffi::OsString::from_vec(self.unique(clock::wall()));
-            let aside = Path::new("tmp").join(&name);
+            let aside = maildir.join("tmp").join(&name);
             match disk.create(&aside).map_err(Into::into) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
-                Ok(file) => return Ok((aside, Path::new("new").join(&name), file)),
+                Ok(file) => return Ok((aside, maildir.join("new").join(&name), file)),
             }
         }
         Err(Errno::EEXIST.into())
@@ -163,13 +169,12 @@ impl Names {
 }
 
 /// The maildir at `path`.
-pub fn open(path: &Path) -> Result<Queue, Trouble> {
+fn enter(path: &Path) -> Result<Dir, Trouble> {
     // The dot makes it an error if the directory may not be entered.
-    let maildir = Dir::base_at(&path.join(".")).map_err(|error| {
+    Dir::base_at(&path.join(".")).map_err(|error| {
         let temporary = errno::is_temporary(errno::of(&error));
         if temporary { Trouble::Other(error) } else { Trouble::Missing(error) }
-    })?;
-    Ok(Queue::of(maildir, 0o600))
+    })
 }
 
 fn write<D: Disk>(

@@ -9,14 +9,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use prog::Fatal;
-use queue::disk::Queue;
+use queue::disk::Files;
 
 use crate::deliver::{Work, soft};
 use crate::local::dotqmail::Instruction;
 use crate::local::environment::Delivery;
 use crate::local::plan::{Plan, Tally};
-use crate::maildir::batch::Batch;
-use crate::maildir::{self, Names};
+use crate::maildir::Names;
+use crate::maildir::batch::{Batch, Maildirs};
 use crate::message::Message;
 use crate::reception;
 use crate::spawn::helper::{Answer, Question};
@@ -27,6 +27,7 @@ pub struct Clerk {
     /// What is done where no .qmail file says anything.
     default: Vec<u8>,
     names: Names,
+    maildirs: Files<Maildirs>,
 }
 
 /// What a delivery comes to, once the home is known.
@@ -41,7 +42,7 @@ impl Clerk {
     /// One that follows `default` where no .qmail file says anything.
     #[must_use]
     pub fn new(default: Vec<u8>) -> Clerk {
-        Clerk { default, names: Names::default() }
+        Clerk { default, names: Names::default(), maildirs: Maildirs::on_disk() }
     }
 
     /// Makes the deliveries that are asked for, and answers for each. A question is the sender, then for each
@@ -76,12 +77,13 @@ impl Clerk {
             }
         }
         let tally = Tally { files: 1, ..Tally::default() };
-        for (place, delivered) in batch.finish() {
+        for (place, delivered) in batch.finish(&mut self.maildirs) {
             *answers.get_mut(place)? = Some(match delivered {
                 Ok(()) => Answer { code: 0, output: tally.line() },
                 Err(trouble) => failed(soft(trouble.text())),
             });
         }
+        self.maildirs.places_mut().close();
         answers.into_iter().collect()
     }
 
@@ -119,7 +121,7 @@ impl Clerk {
     /// Writes a message for a maildir below the working directory; answers at once if that cannot be.
     fn maildir(
         &mut self,
-        batch: &mut Batch<Queue, usize>,
+        batch: &mut Batch<Files<Maildirs>, usize>,
         delivery: &Delivery,
         name: &[u8],
         message: &mut Message,
@@ -129,9 +131,12 @@ impl Clerk {
         let name = Path::new(OsStr::from_bytes(name));
         // Known by its whole name, because the next one may be below another home.
         let known = Path::new(OsStr::from_bytes(&delivery.home)).join(name);
-        let open = || maildir::open(name);
-        let added = batch.add(&mut self.names, &known, open, &[&path, &dt], message, place);
-        added.err().map(|(_, trouble)| failed(soft(trouble.text())))
+        let added = self.maildirs.places_mut().open(known, name).and_then(|maildir| {
+            let (disk, names) = (&mut self.maildirs, &mut self.names);
+            let added = batch.add(disk, names, maildir, &[&path, &dt], message, place);
+            added.map_err(|(_, trouble)| trouble)
+        });
+        added.err().map(|trouble| failed(soft(trouble.text())))
     }
 }
 

@@ -112,13 +112,28 @@ pub trait Disk {
 /// The mode of new files in the queue, less the umask.
 const MODE: u32 = 0o644;
 
-/// The queue, or another directory, on a real disk.
+/// Where the names of files are looked up.
+pub trait Places {
+    /// The directory that `name` is in, and its name there.
+    fn find<'a>(&'a self, name: &'a Path) -> io::Result<(&'a Dir, &'a Path)>;
+}
+
+impl Places for Dir {
+    fn find<'a>(&'a self, name: &'a Path) -> io::Result<(&'a Dir, &'a Path)> {
+        Ok((self, name))
+    }
+}
+
+/// Files on a real disk.
 #[derive(Debug)]
-pub struct Queue {
-    dir: Dir,
+pub struct Files<P> {
+    places: P,
     mode: u32,
     syncs: Syncs,
 }
+
+/// The queue, or another directory, on a real disk.
+pub type Queue = Files<Dir>;
 
 /// Why a queue could not be opened.
 #[derive(Debug)]
@@ -142,34 +157,49 @@ impl Queue {
         Ok(Queue::of(Dir::base_at(path)?, MODE))
     }
 
-    /// Another directory in which files are to be made as durable as in the queue, with `mode` less the
-    /// umask: a maildir.
-    #[must_use]
-    pub fn of(dir: Dir, mode: u32) -> Queue {
-        Queue { dir, mode, syncs: Syncs::new() }
-    }
-
     /// Its directory, for what is not a step of the queue's protocol: reading, listing, the trigger.
     #[must_use]
     pub fn dir(&self) -> &Dir {
-        &self.dir
+        &self.places
     }
 }
 
-impl Disk for Queue {
+impl<P: Places> Files<P> {
+    /// Other places in which files are to be made as durable as in the queue, with `mode` less the umask: a
+    /// maildir.
+    #[must_use]
+    pub fn of(places: P, mode: u32) -> Files<P> {
+        Files { places, mode, syncs: Syncs::new() }
+    }
+
+    /// The places.
+    pub fn places_mut(&mut self) -> &mut P {
+        &mut self.places
+    }
+
+    fn open_dir(&self, name: &Path) -> io::Result<Dir> {
+        let (dir, name) = self.places.find(name)?;
+        dir.open_dir(name)
+    }
+}
+
+impl<P: Places> Disk for Files<P> {
     type File = File;
     type Error = io::Error;
 
     fn create(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<File> {
-        self.dir.create_new(name.as_ref(), self.mode)
+        let (dir, name) = self.places.find(name.as_ref())?;
+        dir.create_new(name, self.mode)
     }
 
     fn append(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<File> {
-        self.dir.open_append(name.as_ref(), 0o600)
+        let (dir, name) = self.places.find(name.as_ref())?;
+        dir.open_append(name, 0o600)
     }
 
     fn open(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<File> {
-        self.dir.open_to_write(name.as_ref())
+        let (dir, name) = self.places.find(name.as_ref())?;
+        dir.open_to_write(name)
     }
 
     fn number(&mut self, file: &File) -> io::Result<MessageId> {
@@ -202,7 +232,7 @@ impl Disk for Queue {
     }
 
     fn sync_directory(&mut self, directory: &(impl AsRef<Path> + ?Sized)) -> io::Result<()> {
-        self.dir.open_dir(directory.as_ref())?.sync()
+        self.open_dir(directory.as_ref())?.sync()
     }
 
     fn sync_together(
@@ -210,7 +240,7 @@ impl Disk for Queue {
         files: [&File; 2],
         directory: &(impl AsRef<Path> + ?Sized),
     ) -> io::Result<()> {
-        let directory = self.dir.open_dir(directory.as_ref())?;
+        let directory = self.open_dir(directory.as_ref())?;
         let [one, other] = files.map(|file| Durable::Bytes(file.as_fd()));
         together::sync_all([Durable::Names(directory.as_fd()), one, other])
     }
@@ -220,7 +250,7 @@ impl Disk for Queue {
         files: &[&File],
         directories: &[impl AsRef<Path>],
     ) -> Vec<io::Result<()>> {
-        let open = |name: &_| self.dir.open_dir(AsRef::as_ref(name));
+        let open = |name: &_| self.open_dir(AsRef::as_ref(name));
         let directories: Vec<_> = directories.iter().map(open).collect();
         let bytes = files.iter().map(|file| Durable::Bytes(file.as_fd()));
         let names = directories.iter().flatten().map(|directory| Durable::Names(directory.as_fd()));
@@ -238,15 +268,19 @@ impl Disk for Queue {
         old: &(impl AsRef<Path> + ?Sized),
         new: &(impl AsRef<Path> + ?Sized),
     ) -> io::Result<()> {
-        self.dir.link(old.as_ref(), &self.dir, new.as_ref())
+        let (from, old) = self.places.find(old.as_ref())?;
+        let (to, new) = self.places.find(new.as_ref())?;
+        from.link(old, to, new)
     }
 
     fn unlink(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<()> {
-        self.dir.unlink(name.as_ref())
+        let (dir, name) = self.places.find(name.as_ref())?;
+        dir.unlink(name)
     }
 
     fn exists(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<bool> {
-        match self.dir.stat(name.as_ref()) {
+        let (dir, name) = self.places.find(name.as_ref())?;
+        match dir.stat(name) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),

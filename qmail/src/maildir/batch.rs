@@ -4,23 +4,59 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use queue::disk::Disk;
+use queue::disk::{Disk, Files, Places};
 use unix::clock;
+use unix::dir::Dir;
 
-use super::{LIMIT, Names, Trouble, sync, write};
+use super::{LIMIT, Names, Trouble, enter, write};
 use crate::message::Message;
 
-/// Messages that are written and not delivered yet. `T` is what is to be known of each.
+/// Maildirs that are open. The files of each have names that begin with its number.
+#[derive(Debug, Default)]
+pub struct Maildirs(Vec<(PathBuf, Dir)>);
+
+impl Maildirs {
+    /// None yet, on a real disk.
+    #[must_use]
+    pub fn on_disk() -> Files<Maildirs> {
+        Files::of(Maildirs::default(), super::MODE)
+    }
+
+    /// Opens the maildir at `path`, unless one that is `known` by the same name is open; gives its number.
+    pub fn open(&mut self, known: PathBuf, path: &Path) -> Result<PathBuf, Trouble> {
+        let place = self.0.iter().position(|(other, _)| *other == known);
+        if place.is_none() {
+            self.0.push((known, enter(path)?));
+        }
+        let place = place.unwrap_or(self.0.len() - 1);
+        Ok(PathBuf::from(place.to_string()))
+    }
+
+    /// Closes all of them.
+    pub fn close(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Places for Maildirs {
+    fn find<'a>(&'a self, name: &'a Path) -> io::Result<(&'a Dir, &'a Path)> {
+        let mut parts = name.components();
+        let number = parts.next().and_then(|part| part.as_os_str().to_str()?.parse::<usize>().ok());
+        let maildir = number.and_then(|number| self.0.get(number));
+        maildir.map(|(_, dir)| (dir, parts.as_path())).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// Messages that are written and not delivered yet, to maildirs of one disk. `T` is what is to be known of
+/// each.
 #[derive(Debug)]
 pub struct Batch<D: Disk, T> {
-    maildirs: Vec<(PathBuf, D)>,
     letters: Vec<Letter<D::File, T>>,
 }
 
 #[derive(Debug)]
 struct Letter<F, T> {
-    /// Which maildir.
-    place: usize,
+    maildir: PathBuf,
     aside: PathBuf,
     new: PathBuf,
     file: F,
@@ -30,7 +66,7 @@ struct Letter<F, T> {
 
 impl<D: Disk, T> Default for Batch<D, T> {
     fn default() -> Batch<D, T> {
-        Batch { maildirs: Vec::new(), letters: Vec::new() }
+        Batch { letters: Vec::new() }
     }
 }
 
@@ -38,30 +74,19 @@ impl<D: Disk, T> Batch<D, T>
 where
     D::Error: Into<io::Error>,
 {
-    /// Writes `head` and `message` into tmp/ of the maildir at `path`, which `open` opens; the disk starts
+    /// Writes `head` and `message` into tmp/ of the `maildir` that the disk knows by that name; the disk starts
     /// on it. On failure nothing is left behind, as far as the disk obeys.
     pub fn add(
         &mut self,
+        disk: &mut D,
         names: &mut Names,
-        path: &Path,
-        open: impl FnOnce() -> Result<D, Trouble>,
+        maildir: PathBuf,
         head: &[&[u8]],
         message: &mut Message,
         whose: T,
     ) -> Result<(), (T, Trouble)> {
-        let place = match self.maildirs.iter().position(|(known, _)| known == path) {
-            Some(place) => place,
-            None => match open() {
-                Ok(disk) => {
-                    self.maildirs.push((path.to_owned(), disk));
-                    self.maildirs.len() - 1
-                }
-                Err(trouble) => return Err((whose, trouble)),
-            },
-        };
         let deadline = clock::monotonic() + LIMIT;
-        let Some((_, disk)) = self.maildirs.get_mut(place) else { return Ok(()) }; // it is there
-        let (aside, new, mut file) = match names.create(disk) {
+        let (aside, new, mut file) = match names.create(disk, &maildir) {
             Ok(created) => created,
             Err(error) => return Err((whose, Trouble::Other(error))),
         };
@@ -70,51 +95,53 @@ where
             return Err((whose, trouble));
         }
         disk.start_sync(&file);
-        self.letters.push(Letter { place, aside, new, file, deadline, whose });
+        self.letters.push(Letter { maildir, aside, new, file, deadline, whose });
         Ok(())
     }
 
     /// Delivers all of them, durably: every file is synced before it has a name in new/, and each new/ once
-    /// after it has all of its names.
+    /// after it has all of its names. That is two waits for the disk, however many they are.
     #[must_use]
-    pub fn finish(self) -> Vec<(T, Result<(), Trouble>)> {
-        let Batch { mut maildirs, letters } = self;
+    pub fn finish(self, disk: &mut D) -> Vec<(T, Result<(), Trouble>)> {
+        let Batch { letters } = self;
+        let files: Vec<_> = letters.iter().map(|letter| &letter.file).collect();
+        let written = disk.sync_all_of(&files, &[""; 0]);
         let mut results = Vec::with_capacity(letters.len());
-        for Letter { place, aside, new, file, deadline, whose } in letters {
-            let Some((_, disk)) = maildirs.get_mut(place) else { continue }; // it is there
-            let delivered = sync(disk, &file).and_then(|()| {
+        for (letter, written) in letters.into_iter().zip(written) {
+            let Letter { maildir, aside, new, deadline, whose, .. } = letter;
+            let other = |error: D::Error| Trouble::Other(error.into());
+            let delivered = written.map_err(other).and_then(|()| {
                 if clock::monotonic() > deadline {
                     return Err(Trouble::Timeout);
                 }
-                disk.link(&aside, &new).map_err(|error| Trouble::Other(error.into()))
+                disk.link(&aside, &new).map_err(other)
             });
             let _ = disk.unlink(&aside); // as above
-            results.push((place, whose, delivered));
+            results.push((whose, maildir.join("new"), delivered));
         }
-        for (number, (_, disk)) in maildirs.iter_mut().enumerate() {
-            let is_here = |place: usize, delivered: &Result<(), Trouble>| {
-                place == number && delivered.is_ok()
-            };
-            if !results.iter().any(|(place, _, delivered)| is_here(*place, delivered)) {
-                continue;
-            }
-            if let Err(error) = disk.sync_directory("new") {
-                let error: io::Error = error.into();
-                for (place, _, delivered) in &mut results {
-                    if is_here(*place, delivered) {
-                        *delivered = Err(Trouble::Other(error.kind().into()));
-                    }
-                }
+        let named = results.iter().filter(|(.., delivered)| delivered.is_ok());
+        let mut directories: Vec<_> = named.map(|(_, new, _)| new.clone()).collect();
+        directories.sort_unstable();
+        directories.dedup();
+        let synced = disk.sync_all_of(&[], &directories);
+        let mut lost = Vec::new();
+        for (directory, synced) in directories.into_iter().zip(synced) {
+            lost.extend(synced.err().map(|error| (directory, error.into().kind())));
+        }
+        for (_, new, delivered) in &mut results {
+            if let Some((_, kind)) = lost.iter().find(|(directory, _)| directory == new)
+                && delivered.is_ok()
+            {
+                *delivered = Err(Trouble::Other((*kind).into()));
             }
         }
-        results.into_iter().map(|(_, whose, delivered)| (whose, delivered)).collect()
+        results.into_iter().map(|(whose, _, delivered)| (whose, delivered)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::maildir::open;
     use crate::message::message;
 
     fn contents(path: &Path) -> Vec<String> {
@@ -128,7 +155,7 @@ mod tests {
     #[test]
     fn each_message_lies_in_its_maildir() {
         let dir = tempfile::tempdir().unwrap();
-        let mut names = Names::new(b"host", 7);
+        let (mut names, mut disk) = (Names::new(b"host", 7), Maildirs::on_disk());
         let mut batch = Batch::default();
         for name in ["one", "two"] {
             for part in ["tmp", "new"] {
@@ -137,20 +164,13 @@ mod tests {
         }
         for (number, name) in ["one", "two", "one"].into_iter().enumerate() {
             let path = dir.path().join(name);
-            let head = format!("{number}\n");
-            batch
-                .add(
-                    &mut names,
-                    &path,
-                    || open(&path),
-                    &[head.as_bytes()],
-                    &mut message(b"x\n"),
-                    number,
-                )
-                .unwrap();
+            let maildir = disk.places_mut().open(name.into(), &path).unwrap();
+            let (head, mut message) = (format!("{number}\n"), message(b"x\n"));
+            let head = [head.as_bytes()];
+            batch.add(&mut disk, &mut names, maildir, &head, &mut message, number).unwrap();
         }
         assert!(contents(&dir.path().join("one/new")).is_empty());
-        assert!(batch.finish().into_iter().all(|(_, delivered)| delivered.is_ok()));
+        assert!(batch.finish(&mut disk).into_iter().all(|(_, delivered)| delivered.is_ok()));
         assert_eq!(contents(&dir.path().join("one/new")), ["0\nx\n", "2\nx\n"]);
         assert_eq!(contents(&dir.path().join("two/new")), ["1\nx\n"]);
         assert!(contents(&dir.path().join("one/tmp")).is_empty());
@@ -162,19 +182,23 @@ mod tests {
         for part in ["good/tmp", "good/new", "bad/tmp"] {
             std::fs::create_dir_all(dir.path().join(part)).unwrap();
         }
-        let mut names = Names::new(b"host", 7);
+        let (mut names, mut disk) = (Names::new(b"host", 7), Maildirs::on_disk());
         let mut batch = Batch::default();
+        let missing = disk.places_mut().open("missing".into(), &dir.path().join("missing"));
+        assert_eq!(missing.unwrap_err().text(), "Unable to chdir to maildir. (#4.2.1)");
         for name in ["bad", "good", "bad"] {
-            let path = dir.path().join(name);
-            batch.add(&mut names, &path, || open(&path), &[], &mut message(b"x\n"), name).unwrap();
+            let maildir = disk.places_mut().open(name.into(), &dir.path().join(name)).unwrap();
+            batch.add(&mut disk, &mut names, maildir, &[], &mut message(b"x\n"), name).unwrap();
         }
-        let missing = dir.path().join("missing");
         let (whose, trouble) = batch
-            .add(&mut names, &missing, || open(&missing), &[], &mut message(b""), "missing")
+            .add(&mut disk, &mut names, "9".into(), &[], &mut message(b""), "closed")
             .unwrap_err();
-        assert_eq!((whose, trouble.text()), ("missing", "Unable to chdir to maildir. (#4.2.1)"));
+        assert_eq!(
+            (whose, trouble.text()),
+            ("closed", "Temporary error on maildir delivery. (#4.3.0)")
+        );
         let results: Vec<_> =
-            batch.finish().into_iter().map(|(whose, it)| (whose, it.is_ok())).collect();
+            batch.finish(&mut disk).into_iter().map(|(whose, it)| (whose, it.is_ok())).collect();
         assert_eq!(results, [("bad", false), ("good", true), ("bad", false)]);
         assert_eq!(contents(&dir.path().join("good/new")), ["x\n"]);
         assert!(contents(&dir.path().join("bad/tmp")).is_empty());
