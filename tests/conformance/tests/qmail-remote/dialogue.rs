@@ -1,5 +1,6 @@
 //! What hosts reply, and what is reported of it.
 
+use std::fs::File;
 use std::io::Write;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use harness::{Run, Side, recorded};
 
 use crate::peer::{CLOSE, SILENCE};
-use crate::{MESSAGE, PAIR, case, send, well};
+use crate::{MESSAGE, PAIR, Peer, case, send, well};
 
 #[test]
 fn every_reply_has_its_report() {
@@ -116,6 +117,30 @@ fn extensions_are_used_where_they_are_offered() {
     let run = send(&side, &well(&[(1, ehlo)]), &PAIR, &[b'x'; 1001]);
     let report = "D127.0.0.1 takes at most 1000 bytes, and the message has 1001 (#5.3.4).\n\0";
     assert_eq!(String::from_utf8_lossy(&run.stdout), report);
+}
+
+/// The message has a length and no bytes.
+#[test]
+fn a_size_may_have_more_than_32_bits() {
+    let side = Side::ours();
+    side.control("me", "me.test\n");
+    let message = File::create(side.path().join("message")).unwrap();
+    message.set_len(5_000_000_000).unwrap();
+    let send = |offer: &str| {
+        let offer = format!("250-mx.test\r\n250 SIZE {offer}\r\n");
+        let peer = Peer::start("127.0.0.1:0", &[&well(&[(1, &offer), (2, "552 too much\r\n")])]);
+        side.control("smtproutes", &format!("route.test:127.0.0.1:{}\n", peer.port()));
+        let words = ["sh", "-c", "exec qmail-remote \"$@\" < message", "x"];
+        let run = side.run([&words[..], &PAIR].concat());
+        let heard = String::from_utf8_lossy(&peer.heard()).into_owned();
+        (String::from_utf8_lossy(&run.stdout).into_owned(), heard)
+    };
+    let (report, _) = send("4999999999");
+    let text = " takes at most 4999999999 bytes, and the message has 5000000000 (#5.3.4).\n\0";
+    assert_eq!(report, format!("D127.0.0.1{text}"));
+    let (report, heard) = send("5000000000");
+    assert!(report.starts_with("DConnected to 127.0.0.1 but sender was rejected.\n"), "{report}");
+    assert!(heard.contains("\nMAIL FROM:<a@b.test> SIZE=5000000000\r\n"), "{heard}");
 }
 
 #[test]
