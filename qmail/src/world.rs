@@ -13,10 +13,10 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use queue::disk::Queue;
+use queue::disk::{Disk, Queue};
 use queue::home::Home;
-use queue::path::{MessageId, Name};
-use queue::sweep::Request;
+use queue::path::{Area, MessageId, Name};
+use queue::sweep::{Answer, Request};
 use unix::dir::Dir;
 use unix::fd::{Direct, Standard};
 use unix::poll::{self, Interest};
@@ -116,6 +116,11 @@ impl World {
                 self.asked.push_back(request);
             }
             Action::Bounce(id) => return Some(Event::Bounced(id, self.bounce(id))),
+            Action::Check(id) => {
+                // One that cannot be seen is found when todo/ is listed next.
+                let is_there = matches!(self.queue.exists(&Area::Todo.of(id)), Ok(true));
+                return is_there.then_some(Event::Reused(id));
+            }
             Action::Close(channel) => self.passes[channel] = None,
             Action::Complain { id, channel, recipient, report } => {
                 self.complain(id, channel, &recipient, &report);
@@ -184,8 +189,14 @@ impl World {
                     events.extend(match self.cleaner.hear(&mut self.buffer) {
                         Ok([]) => None,
                         Ok(bytes) => {
-                            let answered = self.asked.drain(..bytes.len().min(self.asked.len()));
-                            if answered.into_iter().any(|it| matches!(it, Request::Envelope(_))) {
+                            let asked = self.asked.drain(..bytes.len().min(self.asked.len()));
+                            let has_left_todo = |(asked, answer)| match asked {
+                                Request::Envelope(_) => true,
+                                // It has made that durable itself.
+                                Request::Over(_) => answer != Answer::Done.byte(),
+                                Request::Message(_) => false,
+                            };
+                            if asked.zip(bytes.iter().copied()).any(has_left_todo) {
                                 self.ledger.left_todo();
                             }
                             Some(Event::Answers(bytes.to_vec()))

@@ -34,6 +34,9 @@ pub enum Request {
     Message(MessageId),
     /// `todo/N`: the message is preprocessed; remove its envelope.
     Envelope(MessageId),
+    /// `over/N`: the message is done with and was never preprocessed; remove its envelope, and when that is
+    /// durable what is left of it. Another's qmail-clean does not know this one, says so, and does nothing.
+    Over(MessageId),
 }
 
 impl Request {
@@ -46,6 +49,7 @@ impl Request {
         match line.split_at_checked(5)? {
             (b"foop/", id) => MessageId::parse(id).map(Request::Message),
             (b"todo/", id) => MessageId::parse(id).map(Request::Envelope),
+            (b"over/", id) => MessageId::parse(id).map(Request::Over),
             _ => None,
         }
     }
@@ -56,30 +60,36 @@ impl Request {
         match self {
             Request::Message(id) => format!("foop/{id}\0").into_bytes(),
             Request::Envelope(id) => format!("todo/{id}\0").into_bytes(),
+            Request::Over(id) => format!("over/{id}\0").into_bytes(),
         }
     }
 
-    /// What is to be unlinked, in this order. A file that does not exist is as good as removed.
+    /// What is to be unlinked first, in this order. A file that does not exist is as good as removed.
     #[must_use]
     pub fn names(self) -> [Name; 2] {
         match self {
             Request::Message(id) => [Area::Intd.of(id), Area::Mess.of(id)],
-            Request::Envelope(id) => [Area::Intd.of(id), Area::Todo.of(id)],
+            Request::Envelope(id) | Request::Over(id) => [Area::Intd.of(id), Area::Todo.of(id)],
         }
     }
 
-    /// Does it; stops at a file that cannot be removed.
+    /// Does it; stops at a file that cannot be removed. Of a message that is over this is the envelope only.
     pub fn perform<D: Disk>(self, disk: &mut D) -> Result<(), D::Error> {
-        for name in self.names() {
-            if let Err(error) = disk.unlink(&name) {
-                // Only a file that is still there is a failure.
-                if !matches!(disk.exists(&name), Ok(false)) {
-                    return Err(error);
-                }
+        remove(disk, self.names())
+    }
+}
+
+/// Removes files; stops at one that cannot be removed. One that does not exist is as good as removed.
+fn remove<D: Disk>(disk: &mut D, names: impl IntoIterator<Item = Name>) -> Result<(), D::Error> {
+    for name in names {
+        if let Err(error) = disk.unlink(&name) {
+            // Only a file that is still there is a failure.
+            if !matches!(disk.exists(&name), Ok(false)) {
+                return Err(error);
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// What qmail-clean answers to a request.
@@ -87,8 +97,10 @@ impl Request {
 pub enum Answer {
     /// `x`: that was no request, and nothing was done.
     Misunderstood,
-    /// `!`: a file could not be removed.
+    /// `!`: a file could not be removed; of a message that is over, its envelope.
     Failed,
+    /// `-`: the envelope of a message that is over is gone, if only for now; what is left of it is not.
+    Partly,
     /// `+`: done.
     Done,
 }
@@ -98,12 +110,20 @@ impl Answer {
         if result.is_ok() { Answer::Done } else { Answer::Failed }
     }
 
+    /// The answer that is written as this byte.
+    #[must_use]
+    pub fn parse(byte: u8) -> Option<Answer> {
+        let all = [Answer::Misunderstood, Answer::Failed, Answer::Partly, Answer::Done];
+        all.into_iter().find(|answer| answer.byte() == byte)
+    }
+
     /// The byte that is written.
     #[must_use]
     pub const fn byte(self) -> u8 {
         match self {
             Answer::Misunderstood => b'x',
             Answer::Failed => b'!',
+            Answer::Partly => b'-',
             Answer::Done => b'+',
         }
     }
@@ -127,17 +147,23 @@ impl Cleaner {
         let requests: Vec<_> = lines.iter().map(|line| Request::parse(line)).collect();
         let mut answers = vec![Answer::Misunderstood; requests.len()];
         for (request, answer) in requests.iter().zip(&mut answers) {
-            if let Some(request @ Request::Envelope(_)) = request {
+            if let Some(request @ (Request::Envelope(_) | Request::Over(_))) = request {
                 *answer = Answer::of(&request.perform(disk));
                 self.has_left_todo = true;
             }
         }
         for (request, answer) in requests.iter().zip(&mut answers) {
-            if let Some(request @ Request::Message(_)) = request {
-                *answer = match self.settle(disk) {
-                    Ok(()) => Answer::of(&request.perform(disk)),
-                    Err(_) => Answer::Failed,
-                };
+            match request {
+                Some(request @ Request::Message(_)) => {
+                    let removed = self.settle(disk).and_then(|()| request.perform(disk));
+                    *answer = Answer::of(&removed);
+                }
+                Some(Request::Over(id)) if *answer == Answer::Done => {
+                    let removed =
+                        self.settle(disk).and_then(|()| remove(disk, [Area::Mess.of(*id)]));
+                    *answer = removed.map_or(Answer::Partly, |()| Answer::Done);
+                }
+                _ => {}
             }
         }
         answers
@@ -180,7 +206,8 @@ mod tests {
 
     #[test]
     fn what_qmail_send_writes_is_read_back() {
-        for request in [Request::Message(MessageId(421)), Request::Envelope(MessageId(7))] {
+        let id = MessageId(421);
+        for request in [Request::Message(id), Request::Envelope(id), Request::Over(id)] {
             let bytes = request.to_bytes();
             assert_eq!(Request::parse(bytes.strip_suffix(&[0]).unwrap()), Some(request));
         }
@@ -211,6 +238,33 @@ mod tests {
         assert_eq!(answers.into_iter().map(Answer::byte).collect::<Vec<_>>(), b"+x+!");
         assert!(!dir.path().join("mess/7/421").exists());
         assert!(!dir.path().join("todo/444").exists());
+    }
+
+    #[test]
+    fn a_message_that_is_over_keeps_its_file_as_long_as_its_envelope() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["intd", "todo/467", "mess/7/444"] {
+            std::fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        for name in ["mess/7/421", "todo/421", "intd/421", "todo/444", "mess/7/467", "todo/467/x"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let mut disk = crate::disk::Queue::at(dir.path()).unwrap();
+        let lines = ["over/421", "over/444", "over/467", "over/"].map(|it| it.as_bytes().to_vec());
+        let answers = Cleaner::default().answer(&mut disk, &lines);
+        assert_eq!(answers.into_iter().map(Answer::byte).collect::<Vec<_>>(), b"+-!x");
+        for gone in ["mess/7/421", "todo/421", "intd/421", "todo/444"] {
+            assert!(!dir.path().join(gone).exists(), "{gone}");
+        }
+        assert!(dir.path().join("mess/7/467").exists());
+    }
+
+    #[test]
+    fn an_answer_is_its_byte() {
+        for answer in [Answer::Done, Answer::Failed, Answer::Misunderstood, Answer::Partly] {
+            assert_eq!(Answer::parse(answer.byte()), Some(answer));
+        }
+        assert_eq!(Answer::parse(b'?'), None);
     }
 
     #[test]

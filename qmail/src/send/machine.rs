@@ -60,6 +60,8 @@ pub struct Machine {
     /// The messages in it that are about to leave `mess/`. Their numbers may be used again before
     /// the answer is heard.
     leaving_mess: HashSet<MessageId>,
+    /// Those that were delivered straight from `todo/`, and were listed there while qmail-clean removed them.
+    doubtful: HashSet<MessageId>,
     has_cleaner: bool,
     sweeping: Sweeping,
     is_leaving: bool,
@@ -89,6 +91,7 @@ impl Machine {
             asked: VecDeque::new(),
             leaving_todo: HashSet::new(),
             leaving_mess: HashSet::new(),
+            doubtful: HashSet::new(),
             has_cleaner: true,
             sweeping: Sweeping::due_at(now),
             is_leaving: false,
@@ -137,6 +140,7 @@ impl Machine {
             Event::Removed(channel, id, is_removed) => self.removed(now, channel, id, is_removed),
             Event::Reports(channel, bytes) => self.reports(now, channel, &bytes),
             Event::Reread => self.act(Action::Reread),
+            Event::Reused(id) => self.reused(now, id),
             Event::RunNow => self.lanes.all(|lane| lane.schedule.run(now)),
             Event::SpawnerGone(channel) => self.spawner_gone(channel),
             Event::Turn => self.turn(now),

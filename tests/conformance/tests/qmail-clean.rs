@@ -40,6 +40,15 @@ fn an_envelope_that_is_preprocessed_is_removed() {
 }
 
 #[test]
+fn a_message_that_is_over_is_removed_with_its_envelope() {
+    // The original knows no such request.
+    clean("over", &FILES, "over/7|over/8|over/|")
+        .same_exit()
+        .same_stderr()
+        .differing_stdout("++x\nleft: \n", "xxx\nleft: mess/7/7 intd/7 todo/7\n");
+}
+
+#[test]
 fn files_that_are_gone_are_as_good_as_removed() {
     clean("gone", &["mess/7/7"], "todo/7|foop/7|foop/7|").same();
 }

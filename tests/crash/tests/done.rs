@@ -156,9 +156,32 @@ fn delivered() -> Model {
     Model::holding([(Area::Mess.of(ID), 1, MESSAGE.to_vec()), (Area::Todo.of(ID), 2, envelope)])
 }
 
+/// Who removes such a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Remover {
+    /// A qmail-clean of ours, in one.
+    Ours,
+    /// Another's: qmail-send makes durable that the envelope is gone.
+    Others,
+}
+
 /// How such a message goes.
-fn go(disk: &mut Model, told: &mut Told) -> Option<()> {
+fn go(remover: Remover, disk: &mut Model, told: &mut Told) -> Option<()> {
     let (mut ledger, mut cleaner) = (Ledger::default(), Cleaner::default());
+    if remover == Remover::Ours {
+        let line = Request::Over(ID).to_bytes().strip_suffix(b"\0")?.to_vec();
+        match cleaner.answer(disk, &[line])[..] {
+            [Answer::Done] => {}
+            [Answer::Partly] => {
+                ledger.left_todo();
+                ledger.over();
+                ledger.settle(disk).is_empty().then_some(())?;
+            }
+            _ => return None,
+        }
+        *told = Told::All;
+        return Some(());
+    }
     clean(&mut cleaner, disk, Request::Envelope(ID))?;
     ledger.left_todo();
     ledger.over();
@@ -176,14 +199,14 @@ fn check_delivered(image: &Image, told: Told) -> Result<(), Fault> {
     }
 }
 
-fn every_cut_delivered(disk: &Model, order: Order) -> Result<usize, Fault> {
+fn every_cut_delivered(remover: Remover, disk: &Model, order: Order) -> Result<usize, Fault> {
     let mut seen = 0;
     for failing in [false, true] {
         for calls in 0..12 {
             let disk = disk.clone();
             let mut disk = if failing { disk.failing_after(calls) } else { disk.cut_after(calls) };
             let mut told = Told::Nothing;
-            let _ = go(&mut disk, &mut told); // it stops there
+            let _ = go(remover, &mut disk, &mut told); // it stops there
             for image in disk.images(order) {
                 check_delivered(&image, told)?;
                 seen += 1;
@@ -195,14 +218,14 @@ fn every_cut_delivered(disk: &Model, order: Order) -> Result<usize, Fault> {
 
 #[test]
 fn a_message_that_never_left_todo_does_not_come_back() {
-    for order in [Order::Any, Order::Journal] {
-        println!(
-            "straight, {order:?}: {} images",
-            every_cut_delivered(&delivered(), order).unwrap()
-        );
+    for remover in [Remover::Ours, Remover::Others] {
+        for order in [Order::Any, Order::Journal] {
+            let seen = every_cut_delivered(remover, &delivered(), order).unwrap();
+            println!("straight, {remover:?}, {order:?}: {seen} images");
+        }
+        let forgetful = delivered().forgetting_directory(Area::Todo.of(ID).parent());
+        assert_eq!(every_cut_delivered(remover, &forgetful, Order::Any), Err(Fault::Twice));
     }
-    let forgetful = delivered().forgetting_directory(Area::Todo.of(ID).parent());
-    assert_eq!(every_cut_delivered(&forgetful, Order::Any), Err(Fault::Twice));
 }
 
 /// qmail-clean by itself: a qmail-send that is another's syncs nothing.

@@ -33,6 +33,8 @@ pub(super) enum Asked {
     Envelope(Preprocessed, i64),
     /// To remove the message.
     Message(MessageId),
+    /// To remove all that a message has which was delivered straight from `todo/`.
+    Over(MessageId),
     /// To remove the envelope of a message that is known from it.
     Straight(MessageId),
 }
@@ -43,6 +45,7 @@ impl Asked {
             Asked::Envelope(message, _) => Request::Envelope(message.id),
             Asked::Straight(id) => Request::Envelope(*id),
             Asked::Message(id) => Request::Message(*id),
+            Asked::Over(id) => Request::Over(*id),
         }
     }
 }
@@ -161,7 +164,7 @@ impl Machine {
         }
         let is_new = match &asked {
             Asked::Envelope(message, _) => self.leaving_todo.insert(message.id),
-            Asked::Straight(id) => self.leaving_todo.insert(*id),
+            Asked::Over(id) | Asked::Straight(id) => self.leaving_todo.insert(*id),
             Asked::Message(id) => self.leaving_mess.insert(*id),
         };
         // Asked twice, qmail-clean would remove the next message that gets the number.
@@ -175,28 +178,58 @@ impl Machine {
     pub(super) fn answers(&mut self, now: i64, bytes: &[u8]) {
         for &byte in bytes {
             let Some(asked) = self.asked.pop_front() else { return };
-            match &asked {
-                Asked::Envelope(message, _) => self.leaving_todo.remove(&message.id),
-                Asked::Straight(id) => self.leaving_todo.remove(id),
-                Asked::Message(id) => self.leaving_mess.remove(id),
+            let id = match &asked {
+                Asked::Envelope(message, _) => message.id,
+                Asked::Message(id) | Asked::Over(id) | Asked::Straight(id) => *id,
             };
-            if byte == Answer::Done.byte() {
-                match asked {
-                    Asked::Envelope(message, birth) => self.deliver(now, message, birth),
-                    Asked::Straight(id) => self.rise(id),
-                    Asked::Message(_) => {}
-                }
-                continue;
+            if matches!(asked, Asked::Message(_)) {
+                self.leaving_mess.remove(&id);
+            } else {
+                self.leaving_todo.remove(&id);
             }
-            let request = asked.request().to_bytes();
-            let name = request.strip_suffix(&[0]).unwrap_or_default();
-            self.log.warning(("qmail-clean unable to clean up ", name));
-            match asked {
-                Asked::Envelope(..) => self.todo.try_again(now),
-                Asked::Straight(id) => self.stays(now, id),
-                Asked::Message(_) => {}
+            let answer = Answer::parse(byte).unwrap_or(Answer::Failed);
+            match (asked, answer) {
+                (Asked::Envelope(message, birth), Answer::Done) => {
+                    self.deliver(now, message, birth);
+                }
+                (Asked::Message(_), Answer::Done) => {}
+                (Asked::Straight(_), Answer::Done) => {
+                    if self.rise(id) {
+                        self.ask(Asked::Message(id));
+                    }
+                }
+                (Asked::Over(_), Answer::Done) => {
+                    self.rise(id);
+                }
+                (Asked::Over(_), Answer::Partly) => {
+                    self.rise(id);
+                    self.unclean(Request::Message(id));
+                }
+                (Asked::Over(_), Answer::Misunderstood) => {
+                    // Another's: it is asked for one thing after the other.
+                    self.straight.is_cleaner_others = true;
+                    self.ask(Asked::Straight(id));
+                }
+                (Asked::Envelope(..), _) => {
+                    self.unclean(Request::Envelope(id));
+                    self.todo.try_again(now);
+                }
+                (Asked::Message(_), _) => self.unclean(Request::Message(id)),
+                (Asked::Over(_) | Asked::Straight(_), _) => {
+                    self.unclean(Request::Envelope(id));
+                    self.stays(now, id);
+                }
+            }
+            if self.doubtful.remove(&id) {
+                self.act(Action::Check(id));
             }
         }
+    }
+
+    fn unclean(&mut self, request: Request) {
+        let request = request.to_bytes();
+        let name = request.strip_suffix(&[0]).unwrap_or_default();
+        self.log.warning(("qmail-clean unable to clean up ", name));
     }
 
     pub(super) fn cleaner_gone(&mut self, now: i64) {

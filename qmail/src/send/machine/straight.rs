@@ -41,6 +41,8 @@ pub(super) struct Straight {
     is_slow: Channels<bool>,
     /// What is to be preprocessed in this step.
     unwritten: Vec<MessageId>,
+    /// True once qmail-clean has shown that it is another's.
+    pub(super) is_cleaner_others: bool,
 }
 
 /// One of them.
@@ -68,6 +70,11 @@ enum Stage {
 impl Straight {
     pub(super) fn has(&self, id: MessageId) -> bool {
         self.messages.contains_key(&id)
+    }
+
+    /// True if it is delivered, and about to go.
+    pub(super) fn is_delivered(&self, id: MessageId) -> bool {
+        self.messages.get(&id).is_some_and(|lying| lying.stage == Stage::Delivered)
     }
 
     /// When one has been left alone for long enough.
@@ -158,7 +165,7 @@ impl Machine {
             self.straight.is_slow[lying.single.channel] |= lying.is_waiting;
             match lying.stage {
                 Stage::Untouched => self.straight.unwritten.push(id),
-                Stage::Delivered if lying.heard.is_none() => self.ask(Asked::Straight(id)),
+                Stage::Delivered if lying.heard.is_none() => self.ask_for_all(id),
                 _ => {}
             }
         }
@@ -178,12 +185,18 @@ impl Machine {
             Stage::Untouched if !self.has_cleaner => self.lose(now, id),
             Stage::Untouched if is_success => {
                 lying.stage = Stage::Delivered;
-                self.ask(Asked::Straight(id));
+                self.ask_for_all(id);
             }
             Stage::Untouched => self.straight.unwritten.push(id),
             Stage::Written | Stage::Delivered => {}
             Stage::Lost => self.lose(now, id),
         }
+    }
+
+    /// A message that is delivered and has nothing but its envelope is to go.
+    fn ask_for_all(&mut self, id: MessageId) {
+        let is_others = self.straight.is_cleaner_others;
+        self.ask(if is_others { Asked::Straight(id) } else { Asked::Over(id) });
     }
 
     /// Preprocesses those that have to be, together.
@@ -215,10 +228,10 @@ impl Machine {
         }
     }
 
-    /// The envelope of a message is gone.
-    pub(super) fn rise(&mut self, id: MessageId) {
+    /// The envelope of a message is gone; true if nothing needs the message any more.
+    pub(super) fn rise(&mut self, id: MessageId) -> bool {
         let Some(Lying { single, stage, heard, .. }) = self.straight.remove(id) else {
-            return;
+            return false;
         };
         if stage == Stage::Delivered {
             if let Some((delivery, text)) = heard {
@@ -226,10 +239,12 @@ impl Machine {
             }
             self.messages.remove(&id);
             self.act(Action::Over(id));
-            self.ask(Asked::Message(id));
-        } else if let Some((delivery, text)) = heard {
+            return true;
+        }
+        if let Some((delivery, text)) = heard {
             self.conclude(single.channel, delivery, text);
         }
+        false
     }
 
     /// The envelope of a message could not be removed.

@@ -56,6 +56,8 @@ pub enum Event {
     Reports(Channel, Vec<u8>),
     /// The control files are to be read again (SIGHUP).
     Reread,
+    /// There is a new message with a number that was free.
+    Reused(MessageId),
     /// Every message is to be tried now (SIGALRM).
     RunNow,
     /// A spawner has ended.
@@ -73,6 +75,8 @@ pub enum Action {
     Ask(Request),
     /// Send what the message has in `bounce/`; answer with [`Event::Bounced`].
     Bounce(MessageId),
+    /// See whether there is an envelope of this number, whose message is gone; answer with [`Event::Reused`] if so.
+    Check(MessageId),
     /// Close the channel's file of recipients.
     Close(Channel),
     /// Add a recipient's failure to the message's bounce, for good.

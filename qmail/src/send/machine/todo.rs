@@ -88,12 +88,31 @@ impl Machine {
             return;
         };
         self.todo.due = now.saturating_add(if is_watching { SLEEP_TODO } else { SLEEP_BLIND });
-        // The others are known already; their envelopes are about to go.
-        let is_new = |id: &MessageId| !self.leaving_todo.contains(id) && !self.straight.has(*id);
-        let new = ids.into_iter().filter(is_new);
-        self.todo.listed.extend(new);
+        for id in ids {
+            // The others are known already; their envelopes are about to go.
+            if !self.leaving_todo.contains(&id) && !self.straight.has(id) {
+                self.todo.listed.push_back(id);
+            } else if self.straight.is_delivered(id) {
+                // Unless that has happened by now, and another message has the number.
+                self.doubtful.insert(id);
+            }
+        }
         self.todo.late = now.saturating_add(PATIENCE);
         self.preprocess(now);
+    }
+
+    /// There is an envelope of a number whose message is gone.
+    pub(super) fn reused(&mut self, now: i64, id: MessageId) {
+        if self.leaving_todo.contains(&id)
+            || self.straight.has(id)
+            || self.todo.listed.contains(&id)
+        {
+            return;
+        }
+        if self.todo.listed.is_empty() {
+            self.todo.late = now.saturating_add(PATIENCE);
+        }
+        self.todo.listed.push_back(id);
     }
 
     fn preprocess(&mut self, now: i64) {

@@ -247,11 +247,12 @@ impl<'a> Daemon<'a> {
         let (kind, id) = request.trim_end_matches("\\x00").split_once('/').unwrap();
         if answer == b"+" {
             let number: u64 = id.parse().unwrap();
-            let name = match kind {
-                "foop" => format!("mess/{}/{id}", number % 23),
-                _ => format!("todo/{id}"),
-            };
-            fs::remove_file(self.queue(&name)).unwrap();
+            if kind != "foop" {
+                fs::remove_file(self.queue(&format!("todo/{id}"))).unwrap();
+            }
+            if kind != "todo" {
+                fs::remove_file(self.queue(&format!("mess/{}/{id}", number % 23))).unwrap();
+            }
         }
         self.tell("from-clean", answer);
     }

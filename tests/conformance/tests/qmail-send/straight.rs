@@ -59,13 +59,14 @@ fn a_success_leaves_no_file_and_is_told_when_the_envelope_is_gone() {
         let mut daemon = under_way(&side, LOCAL);
         let lies = files(&daemon) == LYING;
         report(&daemon, LOCAL, "Kok\n");
-        assert_eq!(daemon.hear("to-clean", 1), "todo/30\\x00");
+        assert_eq!(daemon.hear("to-clean", 1), "over/30\\x00");
         if !lies || daemon.log().contains("success") {
             return Err(daemon.log());
         }
-        fs::remove_file(daemon.queue("todo/30")).unwrap();
+        for name in ["todo/30", "mess/7/30"] {
+            fs::remove_file(daemon.queue(name)).unwrap();
+        }
         daemon.tell("from-clean", b"+");
-        daemon.clean();
         daemon.logs_last(
             "new msg 30\n\
              info msg 30: bytes 15 from <a@b> qp 99 uid 7\n\
@@ -75,7 +76,29 @@ fn a_success_leaves_no_file_and_is_told_when_the_envelope_is_gone() {
              status: local 0/150 remote 0/150\n\
              end msg 30\n",
         );
+        assert_eq!(daemon.leave().exit, 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_qmail_clean_that_knows_no_such_request_is_asked_twice() {
+    // As above.
+    sometime(|| {
+        let side = Side::ours();
+        let mut daemon = under_way(&side, LOCAL);
+        let lies = files(&daemon) == LYING;
+        report(&daemon, LOCAL, "Kok\n");
+        assert_eq!(daemon.hear("to-clean", 1), "over/30\\x00");
+        if !lies {
+            return Err(daemon.log());
+        }
+        daemon.tell("from-clean", b"x");
+        daemon.clean();
+        daemon.logs_last("end msg 30\n");
+        daemon.clean();
         assert!(!daemon.queue("mess/7/30").exists());
+        assert!(!daemon.log().contains("warning"), "{}", daemon.log());
         assert_eq!(daemon.leave().exit, 0);
         Ok(())
     });
@@ -108,7 +131,6 @@ fn a_message_that_was_half_preprocessed_is_not_delivered_straight() {
     let side = Side::ours();
     let daemon = under_way(&side, LOCAL);
     report(&daemon, LOCAL, "Kok\n");
-    daemon.clean();
     daemon.clean();
     daemon.file("info/7/30", "Fother@b|");
     daemon.file("local/7/30", "Tother@mail.test|");

@@ -1,17 +1,18 @@
 //! A host without a disk: it does what the machine says, and remembers.
 
+mod envelopes;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use queue::home::SPLIT;
 use queue::path::MessageId;
-use queue::record::{Reader, Record};
 use queue::sweep::Request;
 
 use super::super::*;
 use crate::domains::{DomainMap, DomainSet};
 use crate::send::bounce::{self, Bounces};
 use crate::send::route::Routes;
-use crate::send::todo::{Preprocessed, Recipients, Single, Written};
+use crate::send::todo::Written;
 use crate::spawn::protocol::{Command, Commands, Slot, WIDE, push_answer, push_report};
 
 pub(super) const START: i64 = 1_000_000_000;
@@ -38,6 +39,13 @@ pub(super) enum Preprocesses {
     TheRest,
 }
 
+/// When answers are heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hears {
+    AtOnce,
+    Later,
+}
+
 pub(super) struct Host {
     pub(super) machine: Machine,
     pub(super) now: i64,
@@ -56,6 +64,10 @@ pub(super) struct Host {
     pub(super) letters: Vec<(String, String, String)>,
     /// Requests that qmail-clean has not answered, if it is slow.
     pub(super) unanswered: Option<Vec<Request>>,
+    /// When it is heard what qmail-clean has answered.
+    pub(super) hears: Hears,
+    /// What a qmail-clean that is another's answers to what it does not know.
+    pub(super) others: Option<u8>,
     pub(super) is_watching: bool,
     /// File operations fail.
     pub(super) is_broken: bool,
@@ -101,6 +113,8 @@ impl Host {
             shared: Vec::new(),
             letters: Vec::new(),
             unanswered: None,
+            hears: Hears::AtOnce,
+            others: None,
             is_watching: true,
             is_broken: false,
             writes: Written::Whole,
@@ -161,11 +175,15 @@ impl Host {
 
     /// A turn: what qmail-clean has to say, and a portion of everything else.
     pub(super) fn turn(&mut self) {
-        while let Some(answer) = self.answers.pop_front() {
-            self.tell(answer);
-        }
+        self.hear_answers();
         self.tell(Event::Turn);
-        while let Some(answer) = self.answers.pop_front() {
+        self.hear_answers();
+    }
+
+    fn hear_answers(&mut self) {
+        while self.hears == Hears::AtOnce
+            && let Some(answer) = self.answers.pop_front()
+        {
             self.tell(answer);
         }
     }
@@ -202,6 +220,9 @@ impl Host {
                 None => self.clean(request, b'+'),
             },
             Action::Bounce(id) => return Some(Event::Bounced(id, self.bounce(id))),
+            Action::Check(id) => {
+                return self.disk.todo.contains_key(&id.0).then_some(Event::Reused(id));
+            }
             Action::Close(channel) => self.open[channel] = None,
             Action::Complain { id, channel, recipient, report } => {
                 let recipient = self.routes.without_prepend(channel, &recipient);
@@ -227,7 +248,7 @@ impl Host {
                 return Some(Event::Opened { channel, birth: *birth, sender });
             }
             Action::Over(id) => {
-                assert!(!self.disk.todo.contains_key(&id.0) && !self.disk.info.contains_key(&id.0));
+                assert!(!self.disk.info.contains_key(&id.0));
                 self.log.end(id);
             }
             Action::Preprocess(ids, room) => return Some(self.preprocess_all(ids, room)),
@@ -292,12 +313,16 @@ impl Host {
 
     /// qmail-clean does what it was asked for.
     pub(super) fn clean(&mut self, request: Request, answer: u8) {
-        if answer == b'+' {
-            let removed = match request {
-                Request::Envelope(id) => self.disk.todo.remove(&id.0),
-                Request::Message(id) => self.disk.mess.remove(&id.0),
-            };
-            assert!(removed.is_some(), "{request:?} again");
+        let unknown = self.others.filter(|_| matches!(request, Request::Over(_)));
+        let answer = unknown.unwrap_or(answer);
+        let (Request::Envelope(id) | Request::Message(id) | Request::Over(id)) = request;
+        let is_of_todo = !matches!(request, Request::Message(_));
+        let is_of_mess = !matches!(request, Request::Envelope(_));
+        if is_of_todo && b"+-".contains(&answer) {
+            assert!(self.disk.todo.remove(&id.0).is_some(), "{request:?} again");
+        }
+        if is_of_mess && answer == b'+' {
+            assert!(self.disk.mess.remove(&id.0).is_some(), "{request:?} again");
         }
         self.answers.push_back(Event::Answers(vec![answer]));
     }
@@ -307,75 +332,6 @@ impl Host {
         let letter = &mut file[usize::try_from(offset).unwrap()];
         assert_eq!(*letter, b'T');
         *letter = b'D';
-    }
-
-    fn preprocess_all(&mut self, ids: Vec<MessageId>, mut room: Channels<usize>) -> Event {
-        let (mut done, mut singles) = (Vec::new(), Vec::new());
-        for id in ids {
-            match self.single(id, &mut room) {
-                Some(single) => singles.push(single),
-                None if self.writes != Written::Whole => {}
-                None => done.push(self.preprocess(id)),
-            }
-        }
-        Event::Preprocessed(done, singles)
-    }
-
-    fn single(&mut self, id: MessageId, room: &mut Channels<usize>) -> Option<Single> {
-        let is_known = self.disk.info.contains_key(&id.0) || self.failed.contains(&id);
-        if self.preprocesses == Preprocesses::Everything || is_known {
-            return None;
-        }
-        let envelope = self.disk.todo[&id.0].as_bytes();
-        let mut log = Log::default();
-        let single = Single::read(&self.routes, id, 1, envelope, &mut log)?;
-        let room = &mut room[single.channel];
-        *room = room.checked_sub(1)?;
-        self.log.new_message(id);
-        Some(single)
-    }
-
-    fn write_down(&mut self, single: Single) -> Written {
-        let Single { id, sender, channel, recipients } = single;
-        let written = if self.is_broken { Written::NotAtAll } else { self.writes };
-        if written != Written::Whole {
-            self.failed.insert(id);
-            return written;
-        }
-        self.disk.info.insert(id.0, (self.now, text(&sender)));
-        self.disk.recipients[channel].insert(id.0, recipients);
-        Written::Whole
-    }
-
-    fn preprocess(&mut self, id: MessageId) -> Preprocessed {
-        self.log.new_message(id);
-        self.failed.remove(&id);
-        let mut sender = Vec::new();
-        let mut recipients: Channels<Option<Vec<u8>>> = Channels::default();
-        let mut records = Reader::new(self.disk.todo[&id.0].as_bytes());
-        while let Some((_, record)) = records.read().unwrap() {
-            match record {
-                Record::Sender(address) => sender = address.to_vec(),
-                Record::Recipient(address) => {
-                    let (channel, address) = self.routes.route(address);
-                    let file = recipients[channel].get_or_insert_default();
-                    Record::Recipient(&address).write(file);
-                }
-                _ => {}
-            }
-        }
-        self.disk.info.insert(id.0, (self.now, text(&sender)));
-        for channel in Channel::ALL {
-            if let Some(file) = &recipients[channel] {
-                self.disk.recipients[channel].insert(id.0, file.clone());
-            }
-        }
-        // Odd numbers are read from their files.
-        let few =
-            |file| if id.0.is_multiple_of(2) { Recipients::Few(file) } else { Recipients::Many };
-        let Channels { local, remote } = recipients;
-        let recipients = Channels { local: local.map(few), remote: remote.map(few) };
-        Preprocessed { id, sender, recipients }
     }
 
     fn bounce(&mut self, id: MessageId) -> bool {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::super::*;
-use super::host::{Host, Preprocesses};
+use super::host::{Hears, Host, Preprocesses};
 use crate::spawn::protocol::Command;
 
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ enum Step {
     Limit(u16, u16),
     /// qmail-clean becomes slow, or answers what it was asked.
     Cleaner(bool),
+    /// Its answers take their time, or not any more.
+    Mute(bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -35,6 +37,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Sleep),
         (0..4u16, 0..4u16).prop_map(|(local, remote)| Step::Limit(local, remote)),
         any::<bool>().prop_map(Step::Cleaner),
+        any::<bool>().prop_map(Step::Mute),
     ]
 }
 
@@ -53,9 +56,10 @@ fn text(command: &Command) -> String {
 
 impl Run {
     /// `bears`: what the spawners say of themselves.
-    fn new(bears: Option<u16>, preprocesses: Preprocesses) -> Run {
+    fn new(bears: Option<u16>, preprocesses: Preprocesses, others: Option<u8>) -> Run {
         let mut host = Host::new();
         host.bears = bears;
+        host.others = others;
         host.preprocesses = preprocesses;
         Run {
             host: host.begin(),
@@ -69,13 +73,15 @@ impl Run {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Inject(local, remote) => {
-                let id = self.next;
+                let serial = self.next;
                 self.next += 1;
-                let recipients = (0..local).map(|n| format!("{id}.{n}@here.test"));
-                let recipients: Vec<_> =
-                    recipients.chain((0..remote).map(|n| format!("{id}.{n}@there.test"))).collect();
+                let recipients = (0..local).map(|n| format!("{serial}.{n}@here.test"));
+                let others = (0..remote).map(|n| format!("{serial}.{n}@there.test"));
+                let recipients: Vec<_> = recipients.chain(others).collect();
                 let envelope: String = recipients.iter().flat_map(|to| ["T", to, "\0"]).collect();
                 self.waiting.extend(recipients);
+                // A number is free again as soon as its message is gone.
+                let id = (1..1000).find(|id| !self.host.disk.mess.contains_key(id)).unwrap();
                 self.host.queue(id, &format!("Fa@b\0{envelope}"));
             }
             Step::Report(channel, number, letter) => {
@@ -112,6 +118,10 @@ impl Run {
                 self.host.unanswered = is_slow.then(Vec::new);
                 self.host.turn();
             }
+            Step::Mute(is_mute) => {
+                self.host.hears = if is_mute { Hears::Later } else { Hears::AtOnce };
+                self.host.turn();
+            }
         }
         self.listen();
     }
@@ -132,6 +142,7 @@ impl Run {
     fn finish(&mut self) {
         self.step(&Step::Limit(10, 20));
         self.step(&Step::Cleaner(false));
+        self.step(&Step::Mute(false));
         for _ in 0..200 {
             self.step(&Step::Pull);
             self.step(&Step::RunNow);
@@ -154,8 +165,9 @@ proptest! {
         steps in proptest::collection::vec(step(), 0..80),
         bears in proptest::option::of(Just(1000)),
         preprocesses in proptest::sample::select(vec![Preprocesses::Everything, Preprocesses::TheRest]),
+        others in proptest::option::of(Just(b'x')),
     ) {
-        let mut run = Run::new(bears, preprocesses);
+        let mut run = Run::new(bears, preprocesses, others);
         for step in &steps {
             run.step(step);
         }

@@ -3,7 +3,7 @@
 use queue::sweep::Request;
 
 use super::super::*;
-use super::host::{Host, Preprocesses, START, limits};
+use super::host::{Hears, Host, Preprocesses, START, limits};
 use crate::spawn::protocol::Slot;
 
 use Channel::{Local, Remote};
@@ -51,14 +51,14 @@ fn nothing_is_told_before_the_envelope_is_gone() {
     host.log();
     host.unanswered = Some(Vec::new());
     report(&mut host, Local, 0, "Kdid 1+0+0\n");
-    assert_eq!(host.unanswered, Some(vec![Request::Envelope(MessageId(7))]));
+    assert_eq!(host.unanswered, Some(vec![Request::Over(MessageId(7))]));
     assert_eq!(host.log(), "");
     // It is listed again, and not taken for a new one.
     host.tell(Event::Pulled);
     host.turn();
     assert_eq!(host.log(), "");
     host.unanswered = None;
-    host.clean(Request::Envelope(MessageId(7)), b'+');
+    host.clean(Request::Over(MessageId(7)), b'+');
     host.turn();
     assert!(host.log().ends_with("end msg 7\n"));
     assert!(host.disk.mess.is_empty());
@@ -75,7 +75,7 @@ fn a_slot_is_free_when_its_delivery_is_over() {
     report(&mut host, Local, 0, "Kok\n");
     assert_eq!(host.commands(Local), ["y@here.test"]);
     host.unanswered = None;
-    host.clean(Request::Envelope(MessageId(7)), b'+');
+    host.clean(Request::Over(MessageId(7)), b'+');
     host.turn();
     assert_eq!(
         host.log(),
@@ -98,7 +98,7 @@ fn leaving_waits_for_what_is_not_told_yet() {
     host.turn();
     assert!(!host.has_exited);
     host.unanswered = None;
-    host.clean(Request::Envelope(MessageId(7)), b'+');
+    host.clean(Request::Over(MessageId(7)), b'+');
     host.turn();
     assert!(host.has_exited);
     assert!(host.log().ends_with("end msg 7\nstatus: exiting\n"));
@@ -266,7 +266,7 @@ fn an_envelope_that_stays_is_not_delivered_again() {
     host.unanswered = Some(Vec::new());
     report(&mut host, Local, 0, "Kok\n");
     host.unanswered = None;
-    host.clean(Request::Envelope(MessageId(7)), b'!');
+    host.clean(Request::Over(MessageId(7)), b'!');
     host.turn();
     assert_eq!(
         host.log(),
@@ -282,6 +282,90 @@ fn an_envelope_that_stays_is_not_delivered_again() {
     assert_eq!(host.log(), "end msg 7\n");
     assert_eq!(host.commands(Local), [""; 0]);
     assert!(host.disk.mess.is_empty() && host.disk.todo.is_empty());
+}
+
+#[test]
+fn a_message_that_cannot_be_removed_is_over_all_the_same() {
+    let mut host = straight();
+    host.inject(7, "Fa@b\0Tx@here.test\0");
+    host.log();
+    host.unanswered = Some(Vec::new());
+    report(&mut host, Local, 0, "Kok\n");
+    host.unanswered = None;
+    host.clean(Request::Over(MessageId(7)), b'-');
+    host.turn();
+    assert_eq!(
+        host.log(),
+        "delivery 1: success: ok/\n\
+         status: local 0/10 remote 0/20\n\
+         end msg 7\n\
+         warning: qmail-clean unable to clean up foop/7\n"
+    );
+    assert!(host.disk.todo.is_empty() && host.disk.mess.contains_key(&7));
+}
+
+#[test]
+fn the_next_message_of_a_number_is_not_overlooked() {
+    let mut host = straight();
+    host.inject(7, "Fa@b\0Tx@here.test\0");
+    host.commands(Local);
+    host.log();
+    host.hears = Hears::Later;
+    report(&mut host, Local, 0, "Kok\n");
+    assert!(host.disk.mess.is_empty() && host.disk.todo.is_empty());
+    host.inject(7, "Fa@b\0Ty@here.test\0");
+    assert_eq!(host.log(), "");
+    host.hears = Hears::AtOnce;
+    host.turn();
+    assert_eq!(host.commands(Local), ["y@here.test"]);
+    assert_eq!(
+        host.log(),
+        "delivery 1: success: ok/\n\
+         status: local 0/10 remote 0/20\n\
+         end msg 7\n\
+         new msg 7\n\
+         starting delivery 2: msg 7 to local y@here.test\n\
+         status: local 1/10 remote 0/20\n"
+    );
+}
+
+#[test]
+fn a_message_ends_though_the_last_one_s_removal_is_not_heard_of() {
+    let mut host = straight();
+    host.inject(7, "Fa@b\0Tx@here.test\0Ty@here.test\0");
+    report(&mut host, Local, 0, "Kok\n");
+    host.hears = Hears::Later;
+    report(&mut host, Local, 1, "Kok\n");
+    assert!(host.disk.mess.is_empty());
+    host.inject(7, "Fa@b\0Tz@here.test\0");
+    report(&mut host, Local, 0, "Kok\n");
+    assert!(host.disk.mess.is_empty() && host.disk.todo.is_empty());
+    host.hears = Hears::AtOnce;
+    host.turn();
+    assert!(
+        host.log()
+            .ends_with("delivery 3: success: ok/\nstatus: local 0/10 remote 0/20\nend msg 7\n")
+    );
+}
+
+#[test]
+fn another_s_cleaner_is_asked_for_one_thing_after_the_other() {
+    let mut host = straight();
+    host.others = Some(b'x');
+    for id in [7, 8] {
+        host.inject(id, "Fa@b\0Tx@here.test\0");
+        report(&mut host, Local, 0, "Kok\n");
+    }
+    let asked = host.actions.iter().filter_map(|action| match action {
+        Action::Ask(request) => Some(*request),
+        _ => None,
+    });
+    let [one, other] = [MessageId(7), MessageId(8)];
+    let first = [Request::Over(one), Request::Envelope(one), Request::Message(one)];
+    let then = [Request::Envelope(other), Request::Message(other)];
+    assert_eq!(asked.collect::<Vec<_>>(), [first.as_slice(), &then].concat());
+    assert!(host.disk.mess.is_empty());
+    assert!(host.log().ends_with("end msg 8\n"));
 }
 
 #[test]
