@@ -13,6 +13,7 @@ use qmail::smtp::journal::Journal;
 use qmail::smtp::log::Log;
 use qmail::smtp::server::{LOST, Server};
 use qmail::smtp::session::{Trouble, replies};
+use qmail::submit::Starter;
 use queue::home::Home;
 use unix::fd::Standard;
 use unix::signal::{self, Signal};
@@ -34,23 +35,26 @@ fn main() -> ExitCode {
 
 fn run(_: Args) -> Exit {
     let _ = signal::ignore(Signal::SIGPIPE); // only for a better end
+    let mut starter = Starter::new(&Home::find());
     let Some(mut further) = Further::offered() else {
-        return serve(|| ());
+        return serve(&mut starter, || ());
     };
     loop {
-        let exit = serve(|| further.hang_up());
+        let exit = serve(&mut starter, || further.hang_up());
         if let Err(end) = further.comes(exit) {
             return end;
         }
     }
 }
 
-/// Serves the client that the environment describes. Nothing here is from another one before; with
-/// `hang_up` the client knows that it is over, while the queue program is still to be let go.
-fn serve(hang_up: impl FnOnce()) -> Exit {
+/// Serves the client that the environment describes. Nothing here is from another one before, but what
+/// starts queue programs; with `hang_up` the client knows that it is over, while such a program is still
+/// to be let go.
+fn serve(starter: &mut Starter, hang_up: impl FnOnce()) -> Exit {
     let _ = socket::no_delay(&Standard::Output); // only for speed; what is no socket has no delay
 
     let home = Home::find();
+    starter.renew(&home);
     let control = Control::of(&home);
     let peer = Peer::read(env::get);
     let log = Log::new(process::id().as_raw().unsigned_abs(), &peer.ip);
@@ -60,7 +64,7 @@ fn serve(hang_up: impl FnOnce()) -> Exit {
     let timed = |end| Timed::new(end, Duration::from_secs(limit));
     let mut client = Client::new(timed(Standard::Input), timed(Standard::Output), PIECE);
 
-    let mut server = timeout.and_then(|_| Server::new(&home, &control, &peer, &journal));
+    let mut server = timeout.and_then(|_| Server::new(&home, &control, &peer, &journal, starter));
     let ended = match &mut server {
         Ok(server) => server.serve(&mut client),
         Err(error) => {

@@ -31,7 +31,7 @@ pub struct Server<'a> {
     session: Session,
     site: Site<'a>,
     bare_cr: BareCr,
-    starter: Starter,
+    starter: &'a mut Starter,
     /// The queue program that waits for a message.
     queue: Option<Idle>,
 }
@@ -43,6 +43,7 @@ impl<'a> Server<'a> {
         control: &Control,
         peer: &'a Peer,
         journal: &'a Journal,
+        starter: &'a mut Starter,
     ) -> io::Result<Server<'a>> {
         let greeting = control.line_or_me("smtpgreeting")?;
         let settings = Settings {
@@ -55,7 +56,7 @@ impl<'a> Server<'a> {
         let site = Site::read(home, control, journal, settings.relay.is_some())?;
         let keep = env::get("ALLOW_BARECR").is_some();
         let bare_cr = if keep { BareCr::Keep } else { BareCr::Refuse };
-        let (session, starter) = (Session::new(settings), Starter::new(home));
+        let session = Session::new(settings);
         Ok(Server { peer, journal, session, site, bare_cr, starter, queue: None })
     }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Instant;
@@ -36,6 +37,14 @@ impl Starter {
     #[must_use]
     pub fn new(home: &Home) -> Starter {
         Starter { programs: Programs::of(home), has_failed: false }
+    }
+
+    /// For another client, and the host at `home`: nothing of the one before is left but what was prepared.
+    pub fn renew(&mut self, home: &Home) {
+        self.has_failed = false;
+        if self.programs.home != *home {
+            self.programs = Programs::of(home);
+        }
     }
 
     /// Starts `bin/qmail-queue` for a message that may come, and goes on while it gets ready; `None` if qmail-queued
@@ -106,7 +115,7 @@ impl Programs {
             Some(launcher) => launcher,
             none => none.insert(launcher(&self.home)?),
         };
-        let child = launcher.start(&Variables::default(), &descriptors, None, &held);
+        let child = launcher.start(&variables()?, &descriptors, None, &held);
         if child.as_ref().is_err_and(|&errno| errno == Errno::EBUSY) {
             // Somebody has killed its children at their first step, and it does not know that they are gone.
             *kept = None;
@@ -122,8 +131,18 @@ fn launcher(home: &Home) -> io::Result<Launcher> {
     let mut chain = Chain::new([home.join(QUEUE)]);
     chain.argv0(QUEUE);
     chain.argument(series::ARGUMENT);
+    chain.env.clear(); // what it is started with is another for each client
     // A child that cannot become the program says nothing: there is its exit code.
     Ok(Launcher::with_berths(1, chain.image()?, Complaint::default()))
+}
+
+/// The environment of this process.
+fn variables() -> io::Result<Variables> {
+    let mut variables = Variables::default();
+    for (name, value) in std::env::vars_os() {
+        variables.add(name.as_bytes(), |out| out.extend_from_slice(value.as_bytes()))?;
+    }
+    Ok(variables)
 }
 
 /// A queue program that waits for a message. Dropped, it is told that there is none, and its end

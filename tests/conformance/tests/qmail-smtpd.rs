@@ -6,6 +6,8 @@ mod addresses;
 mod data;
 #[path = "qmail-smtpd/hostile.rs"]
 mod hostile;
+#[path = "qmail-smtpd/kept.rs"]
+mod kept;
 #[path = "qmail-smtpd/recipients.rs"]
 mod recipients;
 

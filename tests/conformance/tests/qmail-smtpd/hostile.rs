@@ -195,7 +195,7 @@ fn nothing_is_logged_into_the_connection() {
 }
 
 /// Kilobytes of data that the process has.
-fn data_size(pid: &str) -> u64 {
+pub(crate) fn data_size(pid: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmData:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
