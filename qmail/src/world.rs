@@ -4,6 +4,7 @@ mod bounce;
 mod files;
 mod peer;
 mod start;
+mod todo;
 mod trigger;
 
 use std::collections::{HashSet, VecDeque};

@@ -36,6 +36,14 @@ pub trait Disk {
     /// Opens a file that exists, for [`Disk::overwrite`].
     fn open(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> Result<Self::File, Self::Error>;
 
+    /// Opens a file that exists, for [`Disk::sync`] alone: it may be another user's.
+    fn open_to_sync(
+        &mut self,
+        name: &(impl AsRef<Path> + ?Sized),
+    ) -> Result<Self::File, Self::Error> {
+        self.open(name)
+    }
+
     /// The file's inode number.
     fn number(&mut self, file: &Self::File) -> Result<MessageId, Self::Error>;
 
@@ -200,6 +208,11 @@ impl<P: Places> Disk for Files<P> {
     fn open(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<File> {
         let (dir, name) = self.places.find(name.as_ref())?;
         dir.open_to_write(name)
+    }
+
+    fn open_to_sync(&mut self, name: &(impl AsRef<Path> + ?Sized)) -> io::Result<File> {
+        let (dir, name) = self.places.find(name.as_ref())?;
+        dir.open_file(name)
     }
 
     fn number(&mut self, file: &File) -> io::Result<MessageId> {

@@ -18,6 +18,9 @@ const DIGITS: usize = 16;
 /// Bytes that a disk writes as a whole. A head is not longer.
 pub const SECTOR: usize = 512;
 
+/// The most bytes of a sealed message, or of its envelope: so much, and no more, is read to prove one.
+pub const MOST: u64 = 1 << 20;
+
 /// What the head of an envelope is: its `u` and its `p` record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Head {

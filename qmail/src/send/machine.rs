@@ -134,7 +134,9 @@ impl Machine {
             Event::NotRead(channel) => self.not_read(channel),
             Event::Opened { channel, birth, sender } => self.opened(now, channel, birth, sender),
             Event::Orphans(ids) => ids.into_iter().for_each(|id| self.ask(Asked::Message(id))),
-            Event::Preprocessed(messages, singles) => self.preprocessed(now, messages, singles),
+            Event::Preprocessed(messages, singles, broken) => {
+                self.preprocessed(now, messages, singles, broken);
+            }
             Event::Pulled => self.todo.pull(),
             Event::Read(channel, bytes, is_whole) => self.lanes[channel].feed(bytes, is_whole),
             Event::Removed(channel, id, is_removed) => self.removed(now, channel, id, is_removed),

@@ -22,6 +22,8 @@ pub struct Queued<R> {
     pub bytes: u64,
     /// Its file in `todo/`, open.
     pub envelope: R,
+    /// True if it proved itself, and may not be durable.
+    pub is_sealed: bool,
     /// True if it may have files in `local/`, `remote/` or `bounce/` without one in `info/`: left by
     /// a message that had its number before.
     pub has_strays: bool,
@@ -59,6 +61,8 @@ pub struct Single {
     pub channel: Channel,
     /// What the file of recipients is to hold: one record.
     pub recipients: Vec<u8>,
+    /// True if it proved itself, and may not be durable.
+    pub is_sealed: bool,
 }
 
 /// What there is of a message's files after they were to be written.
@@ -77,6 +81,7 @@ pub enum Written {
 pub struct Split<F> {
     id: MessageId,
     sender: Vec<u8>,
+    is_sealed: bool,
     info: F,
     parts: Channels<Option<Part<F>>>,
 }
@@ -107,7 +112,7 @@ pub fn split<D: Disk, R: BufRead>(
     message: Queued<R>,
     log: &mut Log,
 ) -> Result<Split<D::File>, Postponed> {
-    let Queued { id, bytes, envelope, has_strays } = message;
+    let Queued { id, bytes, envelope, is_sealed, has_strays } = message;
     if has_strays {
         purge(disk, id, log)?;
     }
@@ -146,7 +151,7 @@ pub fn split<D: Disk, R: BufRead>(
     }
     // Nobody could ever say whom a message without a sender is from.
     let sender = sender.ok_or_else(|| warn(log, "no sender in ", &Area::Todo.of(id)))?;
-    Split { id, sender, info, parts }.finish(disk, log)
+    Split { id, sender, is_sealed, info, parts }.finish(disk, log)
 }
 
 impl Single {
@@ -157,6 +162,7 @@ impl Single {
         id: MessageId,
         bytes: u64,
         envelope: &[u8],
+        is_sealed: bool,
         log: &mut Log,
     ) -> Option<Single> {
         let (mut uid, mut pid, mut sender, mut recipient) = (0, 0, None, None);
@@ -175,7 +181,7 @@ impl Single {
         Record::Recipient(&address).write(&mut recipients);
         log.new_message(id);
         log.info(id, bytes, sender, pid, uid);
-        Some(Single { id, sender: sender.to_vec(), channel, recipients })
+        Some(Single { id, sender: sender.to_vec(), channel, recipients, is_sealed })
     }
 
     /// Writes what [`split`] would have written.
@@ -192,7 +198,8 @@ impl Single {
         let mut parts = Channels::default();
         let part = part(disk, id, self.channel, &mut parts, log)?;
         part.buffer.extend_from_slice(&self.recipients);
-        Split { id, sender: self.sender.clone(), info, parts }.finish(disk, log)
+        let (sender, is_sealed) = (self.sender.clone(), self.is_sealed);
+        Split { id, sender, is_sealed, info, parts }.finish(disk, log)
     }
 }
 
@@ -236,7 +243,8 @@ impl<F> Split<F> {
     }
 }
 
-/// Makes the files of `splits` durable, and which files there are: each directory is synced once.
+/// Makes the files of `splits` durable, and which files there are: each directory is synced once. Of a message
+/// that had to prove itself this is also its own file: without an envelope it cannot do so again.
 ///
 /// Gives those whose envelopes may now be removed.
 pub fn settle<D: Disk>(
@@ -246,13 +254,14 @@ pub fn settle<D: Disk>(
 ) -> Vec<Preprocessed> {
     let mut settled = Vec::with_capacity(splits.len());
     for split in splits {
+        let is_sealed = split.is_sealed;
         if let Ok(preprocessed) = sync_files(disk, split, log) {
-            settled.push(preprocessed);
+            settled.push((preprocessed, is_sealed));
         }
     }
     let mut synced: Vec<(Name, bool)> = Vec::new();
-    settled.retain(|preprocessed| {
-        directories(preprocessed).all(|directory| {
+    settled.retain(|(preprocessed, is_sealed)| {
+        directories(preprocessed, *is_sealed).all(|directory| {
             if let Some((_, is_synced)) = synced.iter().find(|(known, _)| *known == directory) {
                 return *is_synced;
             }
@@ -264,13 +273,14 @@ pub fn settle<D: Disk>(
             is_synced
         })
     });
-    settled
+    settled.into_iter().map(|(preprocessed, _)| preprocessed).collect()
 }
 
 /// The directories that hold the names of a message's files.
-fn directories(message: &Preprocessed) -> impl Iterator<Item = Name> {
+fn directories(message: &Preprocessed, is_sealed: bool) -> impl Iterator<Item = Name> {
     let used = Channel::ALL.into_iter().filter(|&channel| message.recipients[channel].is_some());
-    let areas = std::iter::once(Area::Info).chain(used.map(Channel::area));
+    let mess = is_sealed.then_some(Area::Mess);
+    let areas = mess.into_iter().chain([Area::Info]).chain(used.map(Channel::area));
     areas.map(|area| area.of(message.id).parent())
 }
 
@@ -279,7 +289,7 @@ fn sync_files<D: Disk>(
     split: Split<D::File>,
     log: &mut Log,
 ) -> Result<Preprocessed, Postponed> {
-    let Split { id, sender, info, parts } = split;
+    let Split { id, sender, is_sealed, info, parts } = split;
     let mut sync = |file: &D::File, area: Area| {
         let synced = disk.sync(file);
         synced.map_err(|_| warn(log, "trouble fsyncing ", &area.of(id)))
@@ -292,6 +302,11 @@ fn sync_files<D: Disk>(
             sync(&part.file, channel.area())?;
             recipients[channel] = Some(part.recipients);
         }
+    }
+    if is_sealed {
+        let name = Area::Mess.of(id);
+        let synced = disk.open_to_sync(&name).and_then(|message| disk.sync(&message));
+        synced.map_err(|_| warn(log, "trouble fsyncing ", &name))?;
     }
     Ok(Preprocessed { id, sender, recipients })
 }
@@ -309,7 +324,7 @@ fn create_info<D: Disk>(disk: &mut D, id: MessageId, log: &mut Log) -> Result<D:
 
 /// Removes for good what message `id` may have beside `mess/`, `intd/` and `todo/`: no power cut shall
 /// bring another message's recipients back. `info/` goes last, because by it the rest is found.
-fn purge<D: Disk>(disk: &mut D, id: MessageId, log: &mut Log) -> Result<(), Postponed> {
+pub fn purge<D: Disk>(disk: &mut D, id: MessageId, log: &mut Log) -> Result<(), Postponed> {
     for area in [Area::Local, Area::Remote, Area::Bounce, Area::Info] {
         let name = area.of(id);
         if disk.unlink(&name).is_err() {

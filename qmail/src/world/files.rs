@@ -1,7 +1,7 @@
-//! Files of the queue: recipients, senders, envelopes.
+//! Files of the queue: recipients, senders, lists of messages.
 
 use std::fs::{FileTimes, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
@@ -12,13 +12,8 @@ use queue::{sweep, walk};
 use unix::clock;
 
 use super::{PAUSE, World};
-use crate::send::log::Log;
 use crate::send::machine::Event;
-use crate::send::todo::{self, Queued, Single, Written};
-use crate::send::{Channel, Channels, bounce};
-
-/// What is read of an envelope at a time, in bytes.
-const ENVELOPE: usize = 8192;
+use crate::send::{Channel, bounce};
 
 impl World {
     /// Opens a file of recipients for reading, and sees who the sender is.
@@ -133,85 +128,6 @@ impl World {
             Some(found.flatten().collect())
         });
         Event::Listed(ids, is_watching)
-    }
-
-    /// Preprocesses messages together, but only reads those that may be delivered straight from `todo/`, as
-    /// long as there is room for them.
-    pub(super) fn preprocess(&mut self, ids: Vec<MessageId>, mut room: Channels<usize>) -> Event {
-        let mut log = std::mem::take(&mut self.log);
-        let (mut splits, mut singles) = (Vec::with_capacity(ids.len()), Vec::new());
-        for id in ids {
-            let Some(mut queued) = self.queued(id, &mut log) else { continue };
-            if let Some(single) = self.single(&mut queued, &mut room, &mut log) {
-                singles.push(single);
-                continue;
-            }
-            self.strays.insert(id); // until it is known to have nothing but its own
-            splits.extend(todo::split(&mut self.queue, &self.settings.routes, queued, &mut log));
-        }
-        let settled = todo::settle(&mut self.queue, splits, &mut log);
-        for message in &settled {
-            self.strays.remove(&message.id);
-        }
-        self.log = log;
-        Event::Preprocessed(settled, singles)
-    }
-
-    /// The message, if it may be delivered from where it lies. What it has of another message, or of an attempt
-    /// to preprocess it, must go first: with its envelope gone that would be its own.
-    fn single(
-        &mut self,
-        queued: &mut Queued<impl BufRead>,
-        room: &mut Channels<usize>,
-        log: &mut Log,
-    ) -> Option<Single> {
-        if *room == Channels::default() || queued.has_strays {
-            return None;
-        }
-        // A file gives all that was asked for, except at its end.
-        let envelope = queued.envelope.fill_buf().ok().filter(|read| read.len() < ENVELOPE)?;
-        let (routes, id) = (&self.settings.routes, queued.id);
-        if !matches!(self.queue.exists(&Area::Info.of(id)), Ok(false)) {
-            return None;
-        }
-        let mut told = Log::default();
-        let single = Single::read(routes, id, queued.bytes, envelope, &mut told)?;
-        let room = &mut room[single.channel];
-        *room = room.checked_sub(1)?;
-        log.extend(told.as_bytes());
-        Some(single)
-    }
-
-    /// Preprocesses messages after all.
-    pub(super) fn write_down(&mut self, messages: &[Single]) -> Event {
-        let messages = todo::write_down(&mut self.queue, messages, &mut self.log);
-        for (id, written) in &messages {
-            // One that has nothing is not attempted again either, before something can be noted of it.
-            if *written == Written::Whole {
-                self.strays.remove(id);
-            } else {
-                self.strays.insert(*id);
-            }
-        }
-        Event::WrittenDown(messages)
-    }
-
-    fn queued(&self, id: MessageId, log: &mut Log) -> Option<Queued<impl BufRead + use<>>> {
-        let (todo, mess) = (Area::Todo.of(id), Area::Mess.of(id));
-        let Ok(file) = self.queue.dir().open_file(todo.as_path()) else {
-            log.warning(("unable to open ", todo.as_bytes()));
-            return None;
-        };
-        let Ok(message) = self.queue.dir().stat(mess.as_path()) else {
-            log.warning(("unable to stat ", mess.as_bytes()));
-            return None;
-        };
-        Some(Queued {
-            id,
-            bytes: u64::try_from(message.st_size).unwrap_or(0),
-            envelope: BufReader::with_capacity(ENVELOPE, file),
-            has_strays: self.strays.contains(&id),
-        })
     }
 
     /// Messages that have a file in a directory of `mess/`. One that cannot be listed is left for the next time.

@@ -4,6 +4,8 @@
 mod daemon;
 #[path = "qmail-send/foreign.rs"]
 mod foreign;
+#[path = "qmail-send/sealed.rs"]
+mod sealed;
 #[path = "qmail-send/straight.rs"]
 mod straight;
 #[path = "qmail-send/trigger.rs"]

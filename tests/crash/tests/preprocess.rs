@@ -34,7 +34,7 @@ fn preprocess(disk: &mut Model, envelope: &[u8], has_strays: bool) -> bool {
     let locals = DomainSet::new([&b"here"[..]]);
     let routes = Routes { locals, ..Routes::default() };
     let mut log = Log::default();
-    let queued = Queued { id: ID, bytes: 5, envelope, has_strays };
+    let queued = Queued { id: ID, bytes: 5, envelope, is_sealed: false, has_strays };
     let split = split(disk, &routes, queued, &mut log);
     let settled = settle(disk, split.into_iter().collect(), &mut log);
     !settled.is_empty() && Request::Envelope(ID).perform(disk).is_ok()
@@ -143,7 +143,7 @@ fn whatever_call_fails_nothing_is_lost_or_torn() {
 /// Preprocesses the message after all, whose delivery has been tried straight from `todo/`.
 fn write_down(disk: &mut Model) -> Written {
     let (sender, recipients) = (b"a@b".to_vec(), b"Tx@here\0".to_vec());
-    let single = Single { id: ID, sender, channel: Channel::Local, recipients };
+    let single = Single { id: ID, sender, channel: Channel::Local, recipients, is_sealed: false };
     todo::write_down(disk, &[single], &mut Log::default())[0].1
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Message {
 /// What qmail-clean was asked for.
 #[derive(Debug)]
 pub(super) enum Asked {
+    /// To remove the envelope of a message that did not prove itself.
+    Broken(MessageId),
     /// To remove a preprocessed message's envelope; and when it was preprocessed.
     Envelope(Preprocessed, i64),
     /// To remove the message.
@@ -43,7 +45,7 @@ impl Asked {
     fn request(&self) -> Request {
         match self {
             Asked::Envelope(message, _) => Request::Envelope(message.id),
-            Asked::Straight(id) => Request::Envelope(*id),
+            Asked::Broken(id) | Asked::Straight(id) => Request::Envelope(*id),
             Asked::Message(id) => Request::Message(*id),
             Asked::Over(id) => Request::Over(*id),
         }
@@ -164,7 +166,9 @@ impl Machine {
         }
         let is_new = match &asked {
             Asked::Envelope(message, _) => self.leaving_todo.insert(message.id),
-            Asked::Over(id) | Asked::Straight(id) => self.leaving_todo.insert(*id),
+            Asked::Broken(id) | Asked::Over(id) | Asked::Straight(id) => {
+                self.leaving_todo.insert(*id)
+            }
             Asked::Message(id) => self.leaving_mess.insert(*id),
         };
         // Asked twice, qmail-clean would remove the next message that gets the number.
@@ -180,7 +184,9 @@ impl Machine {
             let Some(asked) = self.asked.pop_front() else { return };
             let id = match &asked {
                 Asked::Envelope(message, _) => message.id,
-                Asked::Message(id) | Asked::Over(id) | Asked::Straight(id) => *id,
+                Asked::Broken(id) | Asked::Message(id) | Asked::Over(id) | Asked::Straight(id) => {
+                    *id
+                }
             };
             if matches!(asked, Asked::Message(_)) {
                 self.leaving_mess.remove(&id);
@@ -189,6 +195,8 @@ impl Machine {
             }
             let answer = Answer::parse(byte).unwrap_or(Answer::Failed);
             match (asked, answer) {
+                // Another message may have had the number at once, and been taken for this one.
+                (Asked::Broken(_), Answer::Done) => self.todo.pull(),
                 (Asked::Envelope(message, birth), Answer::Done) => {
                     self.deliver(now, message, birth);
                 }
@@ -210,7 +218,7 @@ impl Machine {
                     self.straight.is_cleaner_others = true;
                     self.ask(Asked::Straight(id));
                 }
-                (Asked::Envelope(..), _) => {
+                (Asked::Broken(_) | Asked::Envelope(..), _) => {
                     self.unclean(Request::Envelope(id));
                     self.todo.try_again(now);
                 }

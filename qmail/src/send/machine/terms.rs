@@ -44,8 +44,9 @@ pub enum Event {
     },
     /// Messages whose files nobody needs.
     Orphans(Vec<MessageId>),
-    /// Messages whose envelopes may be removed; and some that were only read.
-    Preprocessed(Vec<Preprocessed>, Vec<Single>),
+    /// Messages whose envelopes may be removed; some that were only read; and those of which nothing is to be
+    /// believed, whose envelopes are to be removed.
+    Preprocessed(Vec<Preprocessed>, Vec<Single>, Vec<MessageId>),
     /// The trigger has been pulled.
     Pulled,
     /// The next bytes of a file of recipients, and whether they are the last.

@@ -1,5 +1,6 @@
 //! The machine in a queue of memory: the walks that qmail's own pictures show, and what goes wrong.
 
+mod broken;
 mod host;
 mod random;
 mod straight;

@@ -129,9 +129,14 @@ impl Machine {
         now: i64,
         messages: Vec<Preprocessed>,
         singles: Vec<Single>,
+        broken: Vec<MessageId>,
     ) {
-        if messages.len() + singles.len() < std::mem::take(&mut self.todo.begun) {
+        let seen = messages.len() + singles.len() + broken.len();
+        if seen < std::mem::take(&mut self.todo.begun) {
             self.todo.try_again(now);
+        }
+        for id in broken {
+            self.ask(Asked::Broken(id));
         }
         for single in singles {
             self.lie(now, single);

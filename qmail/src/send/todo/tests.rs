@@ -41,7 +41,13 @@ impl Place {
     /// Preprocesses `envelope`; gives what came of it and the log.
     fn run(&mut self, envelope: &str, has_strays: bool) -> (Option<Preprocessed>, String) {
         let mut log = Log::default();
-        let queued = Queued { id: ID, bytes: 300, envelope: envelope.as_bytes(), has_strays };
+        let queued = Queued {
+            id: ID,
+            bytes: 300,
+            envelope: envelope.as_bytes(),
+            is_sealed: false,
+            has_strays,
+        };
         let split = split(&mut self.queue, &self.routes, queued, &mut log);
         let mut settled = settle(&mut self.queue, split.into_iter().collect(), &mut log);
         (settled.pop(), String::from_utf8(log.take()).unwrap())

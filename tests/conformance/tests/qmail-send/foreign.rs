@@ -142,7 +142,7 @@ fn a_torn_sender_or_envelope_waits_and_is_told() {
         assert!(daemon.queue("local/7/30").exists());
     }
     let envelope = "u7|p99|Fa@b|Tx@mail.test|";
-    for length in [0, 1, 3, 8, 11, 13, 23] {
+    for length in [8, 11, 13, 23] {
         let side = Side::ours();
         let mut daemon = Daemon::new(&side);
         daemon.put(30, &envelope[..length]);

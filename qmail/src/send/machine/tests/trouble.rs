@@ -216,7 +216,7 @@ fn a_message_that_cannot_be_preprocessed_does_not_wait_for_the_next_one() {
     let listed = Event::Listed(Some(vec![MessageId(7)]), true);
     let wanted = Action::Preprocess(vec![MessageId(7)], Channels::default());
     assert_eq!(machine.step(START, listed), [wanted]);
-    machine.step(START, Event::Preprocessed(Vec::new(), Vec::new()));
+    machine.step(START, Event::Preprocessed(Vec::new(), Vec::new(), Vec::new()));
     assert_eq!(machine.deadline(START), START + 123);
 }
 

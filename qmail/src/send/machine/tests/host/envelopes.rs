@@ -23,7 +23,7 @@ impl Host {
                 None => done.push(self.preprocess(id)),
             }
         }
-        Event::Preprocessed(done, singles)
+        Event::Preprocessed(done, singles, Vec::new())
     }
 
     fn single(&mut self, id: MessageId, room: &mut Channels<usize>) -> Option<Single> {
@@ -33,7 +33,7 @@ impl Host {
         }
         let envelope = self.disk.todo[&id.0].as_bytes();
         let mut log = Log::default();
-        let single = Single::read(&self.routes, id, 1, envelope, &mut log)?;
+        let single = Single::read(&self.routes, id, 1, envelope, false, &mut log)?;
         let room = &mut room[single.channel];
         *room = room.checked_sub(1)?;
         self.log.new_message(id);
@@ -41,7 +41,7 @@ impl Host {
     }
 
     pub(super) fn write_down(&mut self, single: Single) -> Written {
-        let Single { id, sender, channel, recipients } = single;
+        let Single { id, sender, channel, recipients, .. } = single;
         let written = if self.is_broken { Written::NotAtAll } else { self.writes };
         if written != Written::Whole {
             self.failed.insert(id);

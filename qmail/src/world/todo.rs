@@ -1,0 +1,188 @@
+//! Envelopes in `todo/`: whether they are to be believed, and what is made of them.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::os::unix::fs::MetadataExt;
+
+use prog::Piece;
+use queue::disk::Disk;
+use queue::path::{Area, MessageId, Name};
+use queue::seal::{self, Head, Seal};
+
+use super::World;
+use crate::send::Channels;
+use crate::send::log::Log;
+use crate::send::machine::Event;
+use crate::send::todo::{self, Queued, Single, Written};
+
+/// What is read of an envelope at a time, in bytes.
+const ENVELOPE: usize = 8192;
+
+/// Why an envelope is not worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unfit {
+    /// Something that a power cut has left: its message was never accepted.
+    Broken,
+    /// It could not be looked at. It stays where it is, to be tried again.
+    Postponed,
+}
+
+impl World {
+    /// Preprocesses messages together, but only reads those that may be delivered straight from `todo/`, as
+    /// long as there is room for them.
+    pub(super) fn preprocess(&mut self, ids: Vec<MessageId>, mut room: Channels<usize>) -> Event {
+        let mut log = std::mem::take(&mut self.log);
+        let (mut splits, mut singles) = (Vec::with_capacity(ids.len()), Vec::new());
+        let mut broken = Vec::new();
+        for id in ids {
+            let mut queued = match self.queued(id, &mut log) {
+                Ok(queued) => queued,
+                Err(Unfit::Broken) => {
+                    // Without an envelope they would be taken for a message that is preprocessed.
+                    if todo::purge(&mut self.queue, id, &mut log).is_ok() {
+                        broken.push(id);
+                    }
+                    continue;
+                }
+                Err(Unfit::Postponed) => continue,
+            };
+            if let Some(single) = self.single(&mut queued, &mut room, &mut log) {
+                singles.push(single);
+                continue;
+            }
+            self.strays.insert(id); // until it is known to have nothing but its own
+            splits.extend(todo::split(&mut self.queue, &self.settings.routes, queued, &mut log));
+        }
+        let settled = todo::settle(&mut self.queue, splits, &mut log);
+        for message in &settled {
+            self.strays.remove(&message.id);
+        }
+        self.log = log;
+        Event::Preprocessed(settled, singles, broken)
+    }
+
+    /// The message, if it may be delivered from where it lies. What it has of another message, or of an attempt
+    /// to preprocess it, must go first: with its envelope gone that would be its own.
+    fn single(
+        &mut self,
+        queued: &mut Queued<impl BufRead>,
+        room: &mut Channels<usize>,
+        log: &mut Log,
+    ) -> Option<Single> {
+        if *room == Channels::default() || queued.has_strays {
+            return None;
+        }
+        // A file gives all that was asked for, except at its end.
+        let envelope = queued.envelope.fill_buf().ok().filter(|read| read.len() < ENVELOPE)?;
+        let (routes, id) = (&self.settings.routes, queued.id);
+        if !matches!(self.queue.exists(&Area::Info.of(id)), Ok(false)) {
+            return None;
+        }
+        let mut told = Log::default();
+        let single = Single::read(routes, id, queued.bytes, envelope, queued.is_sealed, &mut told)?;
+        let room = &mut room[single.channel];
+        *room = room.checked_sub(1)?;
+        log.extend(told.as_bytes());
+        Some(single)
+    }
+
+    /// Preprocesses messages after all.
+    pub(super) fn write_down(&mut self, messages: &[Single]) -> Event {
+        let messages = todo::write_down(&mut self.queue, messages, &mut self.log);
+        for (id, written) in &messages {
+            // One that has nothing is not attempted again either, before something can be noted of it.
+            if *written == Written::Whole {
+                self.strays.remove(id);
+            } else {
+                self.strays.insert(*id);
+            }
+        }
+        Event::WrittenDown(messages)
+    }
+
+    /// Opens a message's envelope, and sees whether it is to be believed.
+    fn queued(&self, id: MessageId, log: &mut Log) -> Result<Queued<BufReader<File>>, Unfit> {
+        let (todo, mess) = (Area::Todo.of(id), Area::Mess.of(id));
+        let file = self.queue.dir().open_file(todo.as_path());
+        let file = file.map_err(|_| postponed(log, "unable to open ", &todo))?;
+        let mut envelope = BufReader::with_capacity(ENVELOPE, file);
+        let start = envelope.fill_buf().map_err(|_| postponed(log, "trouble reading ", &todo))?;
+        let (bytes, is_sealed) = match Head::of(start) {
+            Head::Plain => {
+                let message = self.queue.dir().stat(mess.as_path());
+                let message = message.map_err(|_| postponed(log, "unable to stat ", &mess))?;
+                (u64::try_from(message.st_size).unwrap_or(0), false)
+            }
+            Head::Sealed(seal) => {
+                self.prove(&seal, id, &mut envelope, log)?;
+                (seal.length(), true)
+            }
+            Head::Torn => return Err(broken(log, (todo.as_bytes(), " is torn"))),
+            Head::Foreign => return Err(postponed(log, "unknown record type in ", &todo)),
+        };
+        let has_strays = self.strays.contains(&id);
+        Ok(Queued { id, bytes, envelope, is_sealed, has_strays })
+    }
+
+    /// Sees that message and envelope are those that were sealed. What cannot be read proves nothing, neither
+    /// way. The whole envelope is in its buffer then.
+    fn prove(
+        &self,
+        seal: &Seal,
+        id: MessageId,
+        envelope: &mut BufReader<File>,
+        log: &mut Log,
+    ) -> Result<(), Unfit> {
+        let (todo, mess) = (Area::Todo.of(id), Area::Mess.of(id));
+        let is_whole = read_whole(envelope);
+        let is_whole = is_whole.map_err(|_| postponed(log, "trouble reading ", &todo))?;
+        let message = match self.queue.dir().open_file(mess.as_path()) {
+            Ok(message) => read_sealed(message, seal.length()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(broken(log, (todo.as_bytes(), " has no message")));
+            }
+            Err(_) => return Err(postponed(log, "unable to open ", &mess)),
+        };
+        match message.map_err(|_| postponed(log, "trouble reading ", &mess))? {
+            Some(message) if is_whole && seal.proves(&message, envelope.buffer()) => Ok(()),
+            _ => Err(broken(log, (todo.as_bytes(), " does not prove ", mess.as_bytes()))),
+        }
+    }
+}
+
+/// Has all of an envelope in the buffer; false if it is longer than any that is sealed.
+fn read_whole(envelope: &mut BufReader<File>) -> io::Result<bool> {
+    // A file gives all that was asked for, except at its end.
+    if envelope.buffer().len() < ENVELOPE {
+        return Ok(true);
+    }
+    let mut file = envelope.get_ref().try_clone()?;
+    file.rewind()?;
+    let size = file.metadata()?.size();
+    let room = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(1);
+    if size > seal::MOST {
+        return Ok(false);
+    }
+    *envelope = BufReader::with_capacity(room, file);
+    Ok(envelope.fill_buf()?.len() < room)
+}
+
+/// The file's bytes, if there are so many and no more.
+fn read_sealed(mut file: File, length: u64) -> io::Result<Option<Vec<u8>>> {
+    if length > seal::MOST || file.metadata()?.size() != length {
+        return Ok(None);
+    }
+    let mut message = vec![0; usize::try_from(length).unwrap_or(0)];
+    file.read_exact(&mut message)?;
+    Ok(Some(message))
+}
+
+fn postponed(log: &mut Log, what: &str, name: &Name) -> Unfit {
+    log.warning((what, name.as_bytes()));
+    Unfit::Postponed
+}
+
+fn broken(log: &mut Log, what: impl Piece) -> Unfit {
+    log.warning((what, "; removing it"));
+    Unfit::Broken
+}
