@@ -38,7 +38,7 @@ const CLIENT_USAGE: &str = "tcpclient: usage: tcpclient [ -46hHrRdDqQv ] [ -i lo
 const SERVER_USAGE: &str = "tcpserver: usage: tcpserver [ -461UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ \
     -B banner ] [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] [ \
     -I interface ] [ -C perip ] [ -N pernet ] [ -f perminute ] [ -L load ] [ -m message ] [ -T \
-    lifetime ] [ -i idle ] [ -K idle ] [ -G grace ] [ -s fd ] [ -a balancers ] [ -w timeout ] host \
+    lifetime ] [ -i idle ] [ -K idle ] [ -G grace ] [ -k kept ] [ -s fd ] [ -a balancers ] [ -w timeout ] host \
     port program\n100\n";
 
 /// The cases of `rts.tests` that are to come out otherwise.

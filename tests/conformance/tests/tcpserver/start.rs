@@ -7,7 +7,7 @@ use super::{PLAIN, Server, has_ipv6, is_root, served};
 
 /// What our usage line has more than that of the IPv6 edition.
 const MORE: &str = " [ -C perip ] [ -N pernet ] [ -f perminute ] [ -L load ] [ -m message ] [ -T lifetime ] \
-    [ -i idle ] [ -K idle ] [ -G grace ] [ -s fd ] [ -a balancers ] [ -w timeout ]";
+    [ -i idle ] [ -K idle ] [ -G grace ] [ -k kept ] [ -s fd ] [ -a balancers ] [ -w timeout ]";
 
 /// `tcpserver` with wrong arguments.
 fn misused(arguments: &[&str]) {
