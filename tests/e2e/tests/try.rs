@@ -8,7 +8,7 @@ use unix::Pid;
 use unix::signal::{self, Signal};
 
 /// The programs that a private host consists of.
-const PROGRAMS: [&str; 27] = [
+const PROGRAMS: [&str; 26] = [
     "maildirmake",
     "multilog",
     "qmail-clean",
@@ -23,7 +23,6 @@ const PROGRAMS: [&str; 27] = [
     "qmail-send",
     "qmail-smtpd",
     "qmail-start",
-    "rblsmtpd",
     "sendmail",
     "setlock",
     "setuidgid",
