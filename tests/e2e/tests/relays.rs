@@ -3,9 +3,7 @@
 mod mta;
 
 use harness::{ADDRESS, Host, until};
-use mta::Mta;
-
-type Start = fn(&Host, &[(&str, u16)]) -> Option<Mta>;
+use mta::{Mta, Start};
 
 /// One host sends by way of the server, the other receives for elsewhere.example.
 struct Path {

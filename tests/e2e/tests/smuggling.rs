@@ -4,7 +4,7 @@
 mod mta;
 
 use harness::{ADDRESS, Host, Peer, Smtp, until};
-use mta::Mta;
+use mta::{Mta, Start};
 
 /// What is taken for a line end, by its name in the matrix.
 const ENDS: [(&str, &str); 6] = [
@@ -140,6 +140,41 @@ fn nothing_is_smuggled_from_one_host_of_ours_to_another() {
     for name in sent {
         row("ours -> ours", &name, "one message");
     }
+}
+
+/// A server of others stands between two hosts of ours: what one sends, the other has, and nothing more.
+fn nothing_is_smuggled_by_way_of(start: Start, name: &str) {
+    let host = Host::start();
+    let mut next = Host::made();
+    next.write("tcp.smtp", ":allow\n");
+    for file in ["locals", "rcpthosts"] {
+        next.write(&format!("qmail/control/{file}"), "elsewhere.example\n");
+    }
+    next.resume();
+    let Some(mta) = start(&host, &[("elsewhere.example", next.port())]) else { return };
+    host.write("qmail/control/smtproutes", format!(":127.0.0.1:{}\n", mta.port));
+    let count = send_all(&host, "you@elsewhere.example");
+    host.drains();
+    assert!(until(|| next.mail().len() >= count), "{}\n{}", mta.said(), next.said());
+    next.drains();
+    let mut arrived = subjects(&next.receives(count));
+    let mut sent: Vec<String> = bodies("").into_iter().map(|(name, _)| name).collect();
+    arrived.sort();
+    sent.sort();
+    assert_eq!(arrived, sent);
+    for body in sent {
+        row(&format!("ours -> {name} -> ours"), &body, "one message");
+    }
+}
+
+#[test]
+fn nothing_is_smuggled_by_way_of_postfix() {
+    nothing_is_smuggled_by_way_of(Mta::postfix, "Postfix");
+}
+
+#[test]
+fn nothing_is_smuggled_by_way_of_opensmtpd() {
+    nothing_is_smuggled_by_way_of(Mta::opensmtpd, "OpenSMTPD");
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub(crate) struct Mta {
     server: Background,
 }
 
+/// One that passes mail for each of these domains on to a port of this host.
+pub(crate) type Start = fn(&Host, &[(&str, u16)]) -> Option<Mta>;
+
 impl Mta {
     /// A Postfix that passes mail for each domain on to a port of this host; without any it delivers
     /// mail for elsewhere.example to `mailbox` in its folder.
