@@ -11,7 +11,11 @@ use super::offers::Offers;
 use super::reply::{Class, Reply};
 use crate::addr::quote;
 
-pub use attempts::Attempts;
+pub use attempts::{Attempts, Ending};
+
+/// How many recipients are named before the reply to the first of them is awaited, where a host reads on.
+/// Few enough for the host not to wait until its replies are read: they lie in the socket.
+const TOGETHER: usize = 100;
 
 /// A message that is to be sent to one host. Its report is qmail-remote(8)'s: records that end in a zero
 /// byte, one for each recipient in turn (`r` taken, `h` refused, `s` refused for now) and one for the
@@ -28,10 +32,14 @@ pub struct Conversation<'a> {
     mail: Vec<u8>,
     /// In the form in which they are sent; `None` for one that cannot be.
     recipients: Vec<Option<Vec<u8>>>,
-    /// What is to be told of each, without the zero byte; empty for one that was not mentioned.
+    /// What is to be told of each, without the zero byte; empty for one of whom nothing is known.
     records: Vec<Vec<u8>>,
     /// The numbers of those that this transaction is still to name.
     names: VecDeque<usize>,
+    /// Those that it has named together and whose replies are still to come.
+    named: VecDeque<usize>,
+    /// How many it may name together.
+    together: usize,
     /// Those whom the host has taken in this transaction.
     taken: Vec<usize>,
     /// Those who are too many for this transaction.
@@ -64,26 +72,12 @@ enum Awaits {
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// A command is to be sent, and its reply awaited.
+    /// What there is to send is to be sent, and a reply awaited.
     Listen,
     /// The message is to be sent, and its reply awaited.
     Message,
     /// The conversation is over. QUIT is to be sent; what is said to it does not matter.
     Leave(Ending),
-}
-
-/// How a conversation has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Before the message was mentioned: another host may be asked.
-    Early {
-        /// The host says that trying later is no use.
-        is_permanent: bool,
-        /// What happened, without the first letter of a report and without a zero byte.
-        text: Vec<u8>,
-    },
-    /// With this report.
-    Final(Vec<u8>),
 }
 
 /// The sender cannot be written in a command.
@@ -107,6 +101,8 @@ impl<'a> Conversation<'a> {
             mail: Vec::new(),
             records: vec![Vec::new(); recipients.len()],
             names: (0..recipients.len()).collect(),
+            named: VecDeque::new(),
+            together: 1,
             recipients,
             taken: Vec::new(),
             excess: VecDeque::new(),
@@ -251,6 +247,9 @@ impl<'a> Conversation<'a> {
                 format!(" takes at most {limit} bytes, and the message has {size} (#5.3.4)");
             return self.leave("D", &after, None, out);
         }
+        if offers.pipelining {
+            self.together = TOGETHER;
+        }
         let parameters = offers.parameters(self.size);
         self.mail = [b"MAIL FROM:<", self.sender.as_slice(), b">", &parameters, b"\r\n"].concat();
         out.extend_from_slice(&self.mail);
@@ -267,22 +266,33 @@ impl<'a> Conversation<'a> {
         Next::Listen
     }
 
-    /// Names the next recipient that can be, or else asks for DATA.
+    /// Goes on to the next recipient that can be named, or else asks for DATA.
     fn next_recipient(&mut self, out: &mut Vec<u8>) -> Next {
-        while let Some(number) = self.names.pop_front() {
-            let Some(Some(recipient)) = self.recipients.get(number) else {
+        if self.named.is_empty() {
+            self.name_recipients(out);
+        }
+        match self.named.pop_front() {
+            Some(number) => {
+                self.awaits = Awaits::Rcpt(number);
+                Next::Listen
+            }
+            None if self.taken.is_empty() => self.leave("DGiving up on ", "", None, out),
+            None => self.say(Awaits::Data, &[b"DATA"], out),
+        }
+    }
+
+    /// Names as many as it may together.
+    fn name_recipients(&mut self, out: &mut Vec<u8>) {
+        while self.named.len() < self.together
+            && let Some(number) = self.names.pop_front()
+        {
+            if let Some(Some(recipient)) = self.recipients.get(number) {
+                out.extend([b"RCPT TO:<", recipient.as_slice(), b">\r\n"].concat());
+                self.named.push_back(number);
+            } else {
                 let text = "hSMTP cannot transfer an address with a line end in it. (#5.1.3)\n";
                 self.record(number, text.into());
-                continue;
-            };
-            out.extend([b"RCPT TO:<", recipient.as_slice(), b">\r\n"].concat());
-            self.awaits = Awaits::Rcpt(number);
-            return Next::Listen;
-        }
-        if self.taken.is_empty() {
-            self.leave("DGiving up on ", "", None, out)
-        } else {
-            self.say(Awaits::Data, &[b"DATA"], out)
+            }
         }
     }
 
@@ -322,7 +332,8 @@ impl<'a> Conversation<'a> {
         } else {
             [&[letter], text, &[0]].concat()
         };
-        let mentioned = self.records.iter().filter(|record| !record.is_empty());
+        // Those behind one of whom nothing is known are not told of: a record has no name.
+        let mentioned = self.records.iter().take_while(|record| !record.is_empty());
         let mut report: Vec<u8> =
             mentioned.flat_map(|record| [record, &b"\0"[..]]).flatten().copied().collect();
         report.extend(end);

@@ -5,6 +5,8 @@ use wire::{decimal, text};
 /// Extensions of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offers {
+    /// It reads commands that are sent before it has replied to those before (RFC 2920).
+    pub pipelining: bool,
     /// It takes bytes beyond ASCII, and wants to be told of them (RFC 6152).
     pub eight_bit: bool,
     /// It wants to know the size of a message beforehand (RFC 1870); 0 where it names no limit.
@@ -20,6 +22,7 @@ impl Offers {
         for line in text::lines(reply).skip(1) {
             let mut words = text::words(line.get(4..).unwrap_or_default());
             match words.next().unwrap_or_default().to_ascii_uppercase().as_slice() {
+                b"PIPELINING" => offers.pipelining = true,
                 b"8BITMIME" => offers.eight_bit = true,
                 b"SIZE" => {
                     let limit = words.next().and_then(decimal::parse);
@@ -60,7 +63,9 @@ mod tests {
     #[test]
     fn each_line_but_the_first_is_an_offer() {
         let offers = Offers::parse(b"250-size.test 8BITMIME\n250-size 1000\n250-8BitMIME\n250 X\n");
-        assert_eq!(offers, Offers { eight_bit: true, size: Some(1000) });
+        let expected = Offers { pipelining: false, eight_bit: true, size: Some(1000) };
+        assert_eq!(offers, expected);
+        assert!(Offers::parse(b"250-a\n250-SIZE\n250 pipelining\n").pipelining);
         assert_eq!(Offers::parse(b"250-SIZE 5\n"), Offers::default());
         assert_eq!(Offers::parse(b"250-a\n250 SIZE").size, Some(0));
         assert_eq!(Offers::parse(b"250-a\n250 SIZE many").size, Some(0));
@@ -69,12 +74,12 @@ mod tests {
 
     #[test]
     fn only_what_is_offered_is_used() {
-        let all = Offers { eight_bit: true, size: Some(0) };
+        let all = Offers { pipelining: true, eight_bit: true, size: Some(0) };
         assert_eq!(all.parameters(Some(12)), b" SIZE=12 BODY=8BITMIME");
         assert_eq!(all.parameters(None), b" BODY=8BITMIME");
         assert_eq!(Offers::default().parameters(Some(12)), b"");
         assert_eq!(all.exceeded_by(u64::MAX), None);
-        let limited = Offers { eight_bit: false, size: Some(10) };
+        let limited = Offers { size: Some(10), ..Offers::default() };
         assert_eq!((limited.exceeded_by(10), limited.exceeded_by(11)), (None, Some(10)));
     }
 

@@ -1,4 +1,18 @@
-//! The hosts that were asked in vain, and what is told if there is no other.
+//! How conversations end, and what is told when all hosts were asked in vain.
+
+/// How a conversation has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Before the message was mentioned: another host may be asked.
+    Early {
+        /// The host says that trying later is no use.
+        is_permanent: bool,
+        /// What happened, without the first letter of a report and without a zero byte.
+        text: Vec<u8>,
+    },
+    /// With this report.
+    Final(Vec<u8>),
+}
 
 /// What has been tried without a final report.
 #[derive(Debug, Default)]
@@ -10,7 +24,7 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// A conversation that has ended early, as [`Ending::Early`](super::Ending::Early) has it.
+    /// A conversation that has ended early, as [`Ending::Early`] has it.
     pub fn early(&mut self, is_permanent: bool, text: Vec<u8>) {
         self.may_change |= !is_permanent;
         self.text = Some(text);

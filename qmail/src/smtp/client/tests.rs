@@ -160,6 +160,52 @@ fn what_is_offered_is_used() {
     assert_eq!(ending, Ending::Final(report.into()));
 }
 
+const READS_ON: &str = "250-mx.test\r\n250 PIPELINING";
+
+#[test]
+fn a_host_that_reads_on_hears_of_recipients_together() {
+    let together = "RCPT TO:<c@d>\r\nRCPT TO:<e@f>\r\nRCPT TO:<g@h>";
+    let (said, ending) = talk(
+        begun("a@b", &["c@d", "e@f", "g@h"]),
+        &["220 hi", READS_ON, "250 a", "250 c", "550 e", "450 g", "354 go", "250 done"],
+    );
+    let after = ["", "", "DATA", "", "<message>", "QUIT"];
+    assert_eq!(said[..3], ["EHLO me.test", "MAIL FROM:<a@b>", together]);
+    assert_eq!(said[3..], after);
+    let Ending::Final(report) = ending else { panic!("{ending:?}") };
+    let report = String::from_utf8(report).unwrap();
+    let letters: String =
+        report.split_terminator('\0').filter_map(|record| record.chars().next()).collect();
+    assert_eq!(letters, "rhsK", "{report:?}");
+    // Not all of a thousand, whose replies would have to be read meanwhile.
+    let (said, _) = talk(begun("a@b", &["c@d"; 250]), &["220 hi", READS_ON, "250 a"]);
+    assert_eq!(said[2].matches("RCPT TO:").count(), 100);
+    let replies = [&["220 hi", READS_ON, "250 a"][..], &["250 c"; 251]].concat();
+    let (said, _) = talk(begun("a@b", &["c@d"; 250]), &replies);
+    let counts: Vec<_> = said.iter().map(|said| said.matches("RCPT TO:").count()).collect();
+    assert_eq!((counts[2], counts[102], counts[202]), (100, 100, 50));
+    assert_eq!(said[252], "DATA");
+    assert_eq!(counts.iter().sum::<usize>(), 250);
+}
+
+#[test]
+fn of_who_was_named_and_not_answered_nothing_is_told() {
+    let died = "ZConnected to 192.0.2.1 but connection died. (#4.4.2)\n\0";
+    for (recipients, answers, records) in [
+        (&["c@d", "e@f", "g@h"][..], &["250 c"][..], "r\0"),
+        (&["c@d", "e\n@f", "g@h"], &[], ""),
+        (
+            &["c@d", "e\n@f", "g@h"],
+            &["250 c"],
+            "r\0hSMTP cannot transfer an address with a line end in it. (#5.1.3)\n\0",
+        ),
+    ] {
+        let replies = [&["220 hi", READS_ON, "250 a"], answers].concat();
+        let ending = talk(begun("a@b", recipients), &replies).1;
+        assert_eq!(ending, Ending::Final(format!("{records}{died}").into()));
+    }
+}
+
 #[test]
 fn a_host_that_knows_no_ehlo_hears_helo() {
     let (said, _) = talk(begun("a@b", &["c@d"]), &["220 hi", "502 no", "250 ok"]);

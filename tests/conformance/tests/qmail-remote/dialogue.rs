@@ -1,7 +1,7 @@
 //! What hosts reply, and what is reported of it.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -201,6 +201,38 @@ fn a_reply_that_never_ends_is_given_up() {
         String::from_utf8_lossy(&run.stdout),
         "ZConnected to 127.0.0.1 but connection died. (#4.4.2)\n\0"
     );
+}
+
+/// The host replies to none before it has heard of both.
+#[test]
+fn recipients_are_named_together_to_a_host_that_reads_on() {
+    let side = Side::ours();
+    side.control("me", "me.test\n");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    side.control("smtproutes", &format!("route.test:127.0.0.1:{port}\n"));
+    let host = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+        let mut heard = |reply: &str, count: usize| {
+            (&stream).write_all(reply.as_bytes()).unwrap();
+            lines.by_ref().take(count).collect::<Vec<_>>()
+        };
+        let _ = heard("220 mx.test\r\n", 1);
+        let _ = heard("250-mx.test\r\n250 PIPELINING\r\n", 1);
+        let together = heard("250 sender\r\n", 2);
+        assert_eq!(heard("250 yes\r\n550 no\r\n", 1), ["DATA"]);
+        let _ = heard("354 go\r\n", MESSAGE.lines().count() + 1);
+        let _ = heard("250 taken\r\n", 1);
+        together
+    });
+    let words = [&["qmail-remote"], &PAIR[..]].concat();
+    let run = side.command(words).stdin_file(MESSAGE).run();
+    assert_eq!(host.join().unwrap(), ["RCPT TO:<c@route.test>", "RCPT TO:<d@route.test>"]);
+    let report = "r\0h127.0.0.1 does not like recipient.\nRemote host said: 550 no\n\0\
+                  K127.0.0.1 accepted message.\nRemote host said: 250 taken\n\0";
+    assert_eq!(String::from_utf8_lossy(&run.stdout), report);
 }
 
 #[test]
