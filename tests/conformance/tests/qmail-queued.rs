@@ -7,8 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use harness::{Background, Side};
+use harness::{Background, Side, until};
 use unix::dir::Dir;
+use unix::signal::Signal;
 use unix::{poll, socket};
 
 /// A private host with nothing but a qmail-queued.
@@ -41,7 +42,7 @@ impl Depot {
         fs::set_permissions(run.join("queue"), fs::Permissions::from_mode(0o666)).unwrap();
         let (pipe, lifetime) = unix::fd::pipe().unwrap();
         let number = pipe.as_raw_fd();
-        let script = format!("{first} exec qmail-queued 1<&{number} {number}<&-");
+        let script = format!("{first} exec qmail-queued 1< /proc/self/fd/{number}");
         let daemon = side
             .command(["sh", "-c", &script])
             .stdin_from(listener)
@@ -142,4 +143,236 @@ fn it_ends_when_its_pipe_does() {
     assert_eq!(answer(&client), None);
     assert_eq!(depot.daemon.ends(), 0);
     assert_eq!((depot.daemon.stdout(), depot.daemon.stderr()), (vec![], vec![]));
+}
+
+#[test]
+fn many_at_a_time_are_served_in_their_turn() {
+    let depot = Depot::start();
+    assert_eq!(answer(&depot.send(&packet(b"x\n", b"F\0Ta@b\0\0"))).unwrap().0, 0);
+    depot.daemon.signal(Signal::SIGSTOP);
+    let clients: Vec<_> = (0..90)
+        .map(|number| depot.send(&packet(format!("{number}\n").as_bytes(), b"F\0Ta@b\0\0")))
+        .collect();
+    depot.daemon.signal(Signal::SIGCONT);
+    for client in &clients {
+        assert_eq!(answer(client).map(|(code, _)| code), Some(0));
+    }
+    let bodies = depot.files("mess").into_iter();
+    let bodies = bodies.map(|file| text(&file).split_once('\n').unwrap().1.to_owned());
+    let mut bodies: Vec<usize> = bodies.filter_map(|body| body.trim().parse().ok()).collect();
+    bodies.sort_unstable();
+    assert_eq!(bodies, (0..90).collect::<Vec<_>>());
+    assert_eq!(depot.files("todo").len(), 91);
+}
+
+#[test]
+fn whoever_has_sent_a_packet_is_served_before_the_end() {
+    let mut depot = Depot::start();
+    assert_eq!(answer(&depot.send(&packet(b"x\n", b"F\0Ta@b\0\0"))).unwrap().0, 0);
+    let silent = depot.connect();
+    depot.daemon.signal(Signal::SIGSTOP);
+    let clients: Vec<_> = (0..80).map(|_| depot.send(&packet(b"x\n", b"F\0Ta@b\0\0"))).collect();
+    depot.daemon.signal(Signal::SIGTERM);
+    depot.daemon.signal(Signal::SIGCONT);
+    for client in &clients {
+        assert_eq!(answer(client).map(|(code, _)| code), Some(0));
+    }
+    assert_eq!(answer(&silent), None);
+    assert_eq!(depot.daemon.ends(), 0);
+    assert_eq!(depot.files("todo").len(), 81);
+}
+
+#[test]
+fn what_is_no_message_is_refused_with_the_code_of_qmail_queue() {
+    let depot = Depot::start();
+    let long = [b"F".as_slice(), &[b'x'; 1003], b"\0\0"].concat();
+    for (packet, code) in [
+        (b"".to_vec(), None),
+        (b"x".to_vec(), Some(54)),
+        ([0xff; 100].to_vec(), Some(54)),
+        (packet(b"x\n", b""), Some(54)),
+        (packet(b"x\n", b"Fa@b\0Tc@d\0"), Some(54)),
+        (packet(b"x\n", b"Ta@b\0\0"), Some(91)),
+        (packet(b"x\n", &long), Some(11)),
+        (packet(&vec![b'x'; 65_536 - 8], b"F\0Ta@b\0\0"), Some(0)),
+        // Whoever is not answered goes to qmail-queue, which takes messages of any size.
+        (packet(&vec![b'x'; 65_536 - 7], b"F\0Ta@b\0\0"), None),
+    ] {
+        let length = packet.len();
+        let found = answer(&depot.send(&packet)).map(|(code, _)| code);
+        assert_eq!(found, code, "{length} bytes");
+    }
+    assert_eq!(depot.files("mess").len(), 1);
+    assert_eq!(depot.files("todo").len(), 1);
+}
+
+#[test]
+fn a_client_that_goes_away_is_nobody_s_trouble() {
+    let depot = Depot::start();
+    drop(depot.connect());
+    // It does not wait for its answer; its message is queued all the same.
+    drop(depot.send(&packet(b"x\n", b"F\0Ta@b\0\0")));
+    assert!(until(|| depot.files("todo").len() == 1));
+    // A connection is for one message.
+    let several = depot.send(&packet(b"x\n", b"F\0Ta@b\0\0"));
+    let _ = socket::send(&several, &packet(b"y\n", b"F\0Ta@b\0\0"));
+    assert!(until(|| depot.files("todo").len() == 2));
+    assert_eq!(answer(&depot.send(&packet(b"z\n", b"F\0Ta@b\0\0"))).unwrap().0, 0);
+    assert_eq!(depot.files("todo").len(), 3);
+}
+
+#[test]
+fn a_silent_client_has_ten_seconds() {
+    let depot = Depot::start();
+    let since = Instant::now();
+    let silent = depot.connect();
+    assert_eq!(answer(&silent), None);
+    assert!(since.elapsed() >= Duration::from_secs(10), "{:?}", since.elapsed());
+}
+
+#[test]
+fn those_who_are_too_many_go_elsewhere() {
+    let depot = Depot::start();
+    let connect = || {
+        let mut client = None;
+        let path = depot.side.home().join("run/queue");
+        assert!(until(|| {
+            client = socket::connect_at(&path).ok(); // the daemon may have to accept others first
+            client.is_some()
+        }));
+        client.unwrap()
+    };
+    let silent: Vec<_> = (0..256).map(|_| connect()).collect();
+    assert_eq!(answer(&connect()), None);
+    drop(silent);
+    // It may hear of a new one before it hears that the others are gone.
+    let is_served = || answer(&depot.send(&packet(b"x\n", b"F\0Ta@b\0\0"))).is_some();
+    assert!(until(is_served));
+}
+
+#[test]
+fn a_full_disk_refuses_and_leaves_nothing() {
+    // A limit on the size of files stands in for a full disk: SIGXFSZ is ignored, the write fails.
+    let depot = Depot::start_with("ulimit -f 8;", |_| {});
+    let large = packet(&b"x\n".repeat(10_000), b"F\0Ta@b\0\0");
+    assert_eq!(answer(&depot.send(&large)).map(|(code, _)| code), Some(53));
+    let envelope = [b"F\0".to_vec(), b"Ta@b\0".repeat(10_000), b"\0".to_vec()].concat();
+    let large = packet(b"x\n", &envelope);
+    assert_eq!(answer(&depot.send(&large)).map(|(code, _)| code), Some(53));
+    assert!(depot.is_empty());
+    assert_eq!(answer(&depot.send(&packet(b"x\n", b"F\0Ta@b\0\0"))).unwrap().0, 0);
+}
+
+#[test]
+fn without_descriptors_it_waits_for_some() {
+    let depot = Depot::start_with("ulimit -n 12;", |_| {});
+    let silent: Vec<_> = (0..20).map(|_| depot.connect()).collect();
+    let client = depot.send(&packet(b"x\n", b"F\0Ta@b\0\0"));
+    drop(silent);
+    assert_eq!(answer(&client).map(|(code, _)| code), Some(0));
+    let stat = fs::read_to_string(format!("/proc/{}/stat", depot.daemon.pid())).unwrap();
+    let mut fields = stat.rsplit(") ").next().unwrap().split(' ').skip(11);
+    let ticks = fields.next().unwrap().parse::<u64>().unwrap()
+        + fields.next().unwrap().parse::<u64>().unwrap();
+    assert!(ticks < 50, "{ticks} ticks of processor time");
+}
+
+#[test]
+fn each_directory_that_is_missing_has_its_code() {
+    for (area, code) in [("pid", 63), ("mess", 64), ("intd", 65), ("todo", 66)] {
+        let depot = Depot::start();
+        let place = depot.side.home().join("queue").join(area);
+        let aside = depot.side.home().join("gone");
+        fs::rename(&place, &aside).unwrap();
+        let client = depot.send(&packet(b"x\n", b"F\0Ta@b\0\0"));
+        assert_eq!(answer(&client).map(|(code, _)| code), Some(code), "{area}");
+        fs::rename(&aside, &place).unwrap();
+        assert!(depot.is_empty(), "{area}");
+    }
+}
+
+/// As after a power cut that took the name in `mess/` and left the envelope's: the number is free.
+#[test]
+fn an_envelope_that_is_there_is_not_replaced() {
+    let depot = Depot::start();
+    let todo = |depot: &Depot| {
+        depot.files("todo").iter().map(|file| text(file)).collect::<std::collections::BTreeSet<_>>()
+    };
+    for _ in 0..20 {
+        let before = todo(&depot);
+        let client = depot.send(&packet(b"x\n", b"F\0Ta@b\0\0"));
+        let code = answer(&client).unwrap().0;
+        if code != 0 {
+            assert_eq!((code, todo(&depot)), (66, before));
+            assert!(depot.files("mess").is_empty() && depot.files("intd").is_empty());
+            return;
+        }
+        for file in ["mess", "intd"].iter().flat_map(|area| depot.files(area)) {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    harness::skipped_for("this file system does not use a number again soon");
+}
+
+#[test]
+fn every_message_may_have_more_recipients() {
+    let depot = Depot::start();
+    depot.side.control("extraqueue", "# copies\nlog\n");
+    assert_eq!(answer(&depot.send(&packet(b"x\n", b"Fa@b\0Tc@d\0\0"))).unwrap().0, 0);
+    assert!(text(&depot.files("todo")[0]).ends_with("\0Fa@b\0Tlog\0Tc@d\0"));
+    fs::remove_file(depot.side.home().join("control/extraqueue")).unwrap();
+    depot.side.control("extraqueue/x", "");
+    assert_eq!(answer(&depot.send(&packet(b"x\n", b"Fa@b\0Tc@d\0\0"))).unwrap().0, 55);
+}
+
+#[test]
+fn the_trigger_is_pulled() {
+    let depot = Depot::start();
+    let queue = Dir::base_at(&depot.side.home().join("queue")).unwrap();
+    let trigger = queue.open_fifo("lock/trigger".as_ref()).unwrap();
+    assert_eq!(answer(&depot.send(&packet(b"x\n", b"F\0Ta@b\0\0"))).unwrap().0, 0);
+    assert!(poll::until(&trigger, false, Some(Instant::now())).unwrap());
+}
+
+#[test]
+fn started_in_another_way_it_says_so() {
+    let side = Side::ours();
+    let run = side.run(["qmail-queued", "x"]);
+    assert_eq!((run.exit, run.stderr), (100, b"qmail-queued: usage: qmail-queued\n".to_vec()));
+    let run = side.run(["qmail-queued"]);
+    let said = "qmail-queued: fatal: descriptor 0 is no socket that listens for packets\n";
+    assert_eq!((run.exit, String::from_utf8(run.stderr).unwrap()), (100, said.into()));
+    let listen = || {
+        let _ = fs::remove_file(side.path().join("socket")); // of the last one
+        socket::listen_at(&Dir::base_at(&side.path()).unwrap(), "socket".as_ref(), 1).unwrap()
+    };
+    let run = side.command(["qmail-queued"]).stdin_from(listen()).run();
+    let said = "qmail-queued: fatal: descriptor 1 is no pipe\n";
+    assert_eq!((run.exit, String::from_utf8(run.stderr).unwrap()), (100, said.into()));
+    let words = ["sh", "-c", "{ sleep 0 | qmail-queued; } 2>&1 | cat"];
+    assert!(side.run(words).stdout.starts_with(b"qmail-queued: fatal: descriptor 0 is no socket"));
+    let mut daemon = side
+        .command(["sh", "-c", "{ qmail-queued || echo $? >&2; } | cat"])
+        .stdin_from(listen())
+        .start_in_background();
+    daemon.ends();
+    let said = format!(
+        "qmail-queued: fatal: unable to switch to {}/queue: file does not exist\n111\n",
+        side.home().display()
+    );
+    assert_eq!(String::from_utf8(daemon.stderr()).unwrap(), said);
+}
+
+#[test]
+fn the_user_is_the_one_who_connected() {
+    let depot = Depot::start_with("", |side| side.control("me", "host.test"));
+    let user = depot.side.command(["id", "-u"]).as_user().run().stdout;
+    let user = String::from_utf8(user).unwrap().trim().to_owned();
+    let words = ["qmail-inject", "-fa@b.test", "c@d.test"];
+    assert_eq!(depot.side.command(words).as_user().stdin("\nbody\n").run().exit, 0);
+    let number = u64::from(depot.daemon.pid());
+    let todo = text(&depot.files("todo")[0]);
+    assert!(todo.starts_with(&format!("u{user}\0p{number} ")), "{todo:?}");
+    let mess = text(&depot.files("mess")[0]);
+    assert!(mess.starts_with(&format!("Received: (qmail {number} invoked by uid {user}); ")));
 }
