@@ -32,8 +32,7 @@ impl World {
     /// long as there is room for them.
     pub(super) fn preprocess(&mut self, ids: Vec<MessageId>, mut room: Channels<usize>) -> Event {
         let mut log = std::mem::take(&mut self.log);
-        let (mut splits, mut singles) = (Vec::with_capacity(ids.len()), Vec::new());
-        let mut broken = Vec::new();
+        let (mut unwritten, mut singles, mut broken) = (Vec::new(), Vec::new(), Vec::new());
         for id in ids {
             let mut queued = match self.queued(id, &mut log) {
                 Ok(queued) => queued,
@@ -46,11 +45,19 @@ impl World {
                 }
                 Err(Unfit::Postponed) => continue,
             };
-            if let Some(single) = self.single(&mut queued, &mut room, &mut log) {
-                singles.push(single);
-                continue;
+            match self.single(&mut queued, &mut room, &mut log) {
+                Some(single) => singles.push(single),
+                None => unwritten.push(queued),
             }
-            self.strays.insert(id); // until it is known to have nothing but its own
+        }
+        if unwritten.iter().any(|queued| queued.is_sealed)
+            && todo::anchor(&mut self.queue, &mut log).is_err()
+        {
+            unwritten.retain(|queued| !queued.is_sealed);
+        }
+        let mut splits = Vec::with_capacity(unwritten.len());
+        for queued in unwritten {
+            self.strays.insert(queued.id); // until it is known to have nothing but its own
             splits.extend(todo::split(&mut self.queue, &self.settings.routes, queued, &mut log));
         }
         let settled = todo::settle(&mut self.queue, splits, &mut log);

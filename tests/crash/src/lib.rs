@@ -8,12 +8,14 @@
 //! The same model takes what real programs have done, as strace saw it: [`trace`] reads that, [`Replay`]
 //! does it to the model, and a [`Ledger`] knows what was promised at each moment.
 
+mod belief;
 mod images;
 mod ledger;
 mod model;
 mod replay;
 pub mod trace;
 
+pub use belief::Belief;
 pub use images::{Image, Order};
 pub use ledger::{Fault, Ledger};
 pub use model::{Cut, File, Model};
