@@ -69,6 +69,14 @@ pub fn append(path: &Path, head: &[&[u8]], message: &mut Message) -> Result<(), 
     append_on(&mut disk, &mut file, &mbox, is_open_line, head, message)
 }
 
+/// True if another holds the mbox at `path` just now, so that [`append`] would have to wait.
+#[must_use]
+pub fn is_held(path: &Path) -> bool {
+    let held =
+        |file: &File| file::try_lock(file).is_err_and(|error| errno::of(&error) == Errno::EAGAIN);
+    file::open_read(path).is_ok_and(|file| held(&file))
+}
+
 /// An mbox that is open for appending.
 #[derive(Clone, Copy, Debug)]
 pub struct Mbox<'a> {

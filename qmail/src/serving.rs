@@ -2,7 +2,8 @@
 //!
 //! Only what needs no other process is done here: maildirs, mboxes, and mail that is thrown away. Whatever
 //! runs a program or forwards is declined, and so is a .qmail file that is not followed to its end: those
-//! deliveries have a process of their own, whose environment and descriptors are nobody else's.
+//! deliveries have a process of their own, whose environment and descriptors are nobody else's. So has one to
+//! an mbox that another holds, if the others in hand would wait with it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -15,11 +16,15 @@ use crate::deliver::{Work, soft};
 use crate::local::dotqmail::Instruction;
 use crate::local::environment::Delivery;
 use crate::local::plan::{Plan, Tally};
+use crate::mailbox;
 use crate::maildir::Names;
 use crate::maildir::batch::{Batch, Maildirs};
 use crate::message::Message;
 use crate::reception;
 use crate::spawn::helper::{Answer, Question};
+
+/// What is told of a recipient.
+const FIELDS: usize = 6;
 
 /// Makes deliveries.
 #[derive(Debug)]
@@ -51,6 +56,8 @@ impl Clerk {
     pub fn answer(&mut self, questions: Vec<Question>) -> Option<Vec<Answer>> {
         let mut answers: Vec<Option<Answer>> = Vec::new();
         let mut batch = Batch::default();
+        let fields = |question: &Question| memchr::memchr_iter(0, &question.bytes).count();
+        let is_alone = questions.iter().map(fields).sum::<usize>() == 1 + FIELDS;
         for Question { bytes, message } in questions {
             let mut message = Message::new(message?);
             let mut fields = bytes.strip_suffix(&[0])?.split(|&byte| byte == 0).map(<[u8]>::to_vec);
@@ -66,7 +73,7 @@ impl Clerk {
                     sender: sender.clone(),
                 };
                 let place = answers.len();
-                let course = self.course(&delivery, &mut message);
+                let course = self.course(&delivery, &mut message, is_alone);
                 answers.push(match course {
                     Ok(Course::Over(answer)) => Some(answer),
                     Ok(Course::Maildir(name)) => {
@@ -88,7 +95,12 @@ impl Clerk {
     }
 
     /// Enters the home and follows what it says, but for a single maildir.
-    fn course(&mut self, delivery: &Delivery, message: &mut Message) -> Result<Course, Fatal> {
+    fn course(
+        &mut self,
+        delivery: &Delivery,
+        message: &mut Message,
+        is_alone: bool,
+    ) -> Result<Course, Fatal> {
         if !delivery.home.starts_with(b"/") {
             return Ok(Course::Over(Answer::declined()));
         }
@@ -107,6 +119,13 @@ impl Clerk {
                     return Ok(Course::Over(Answer::declined()));
                 }
             }
+        }
+        let is_held = |file: &Instruction<'_>| match file {
+            Instruction::Mbox(name) => mailbox::is_held(Path::new(OsStr::from_bytes(name))),
+            _ => false,
+        };
+        if !is_alone && files.iter().any(is_held) {
+            return Ok(Course::Over(Answer::declined()));
         }
         if let [Instruction::Maildir(name)] = files[..] {
             return Ok(Course::Maildir(name.to_vec()));

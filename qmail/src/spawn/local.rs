@@ -1,8 +1,9 @@
 //! Local deliveries: whose they are, and which process makes them.
 //!
-//! Runs as root, and only looks names up. One qmail-getpw, and up to four of qmail-local for each user with
-//! deliveries waiting, do one after the other (see [`super::helper`]). What that declines, and everything where
-//! those are other programs which know nothing of this, has a process of its own.
+//! Runs as root, and only looks names up. One qmail-getpw, and one of qmail-local for each user with deliveries
+//! waiting (up to four where there are a great many), do one piece of work after the other (see
+//! [`super::helper`]). What those decline, and everything where they are other programs which know nothing of
+//! this, has a process of its own.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -30,11 +31,11 @@ use crate::users::{self, Owner};
 /// More than a report may have, and than qmail-getpw can print.
 const KEPT_OUTPUT: usize = 64 * 1024;
 
-/// Helpers for one user at a time: they wait for the disk together.
+/// Helpers for one user at a time.
 const HELPERS: usize = 4;
 
-/// Deliveries that a helper has in hand before there is another.
-const SHARE: usize = 3;
+/// Deliveries that a helper has in hand before there is another: as many as wait for the disk together.
+const SHARE: usize = helper::TOGETHER;
 
 /// What differs from host to host.
 #[derive(Debug)]
@@ -373,24 +374,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_helper_is_started_only_where_all_are_busy() {
+    fn one_helper_has_all_there_is_to_do_until_that_is_a_great_deal() {
         assert_eq!(desk_for(&[]), None);
-        assert_eq!(desk_for(&[2]), Some(0));
-        assert_eq!(desk_for(&[3]), None);
-        assert_eq!(desk_for(&[3, 0]), Some(1));
-        assert_eq!(desk_for(&[5, 4, 3, 4]), Some(2));
-    }
-
-    #[test]
-    fn ten_deliveries_are_shared_by_four() {
-        let mut loads = Vec::new();
-        for _ in 0..10 {
-            let place = desk_for(&loads).unwrap_or_else(|| {
-                loads.push(0);
-                loads.len() - 1
-            });
-            loads[place] += 1;
-        }
-        assert_eq!(loads, [3, 3, 3, 1]);
+        assert_eq!(desk_for(&[0]), Some(0));
+        assert_eq!(desk_for(&[63]), Some(0));
+        assert_eq!(desk_for(&[64]), None);
+        assert_eq!(desk_for(&[64, 3]), Some(1));
+        assert_eq!(desk_for(&[66, 65, 64, 65]), Some(2));
     }
 }

@@ -93,6 +93,20 @@ fn what_a_killed_helper_had_in_hand_is_delivered() {
 }
 
 #[test]
+fn a_mailbox_that_another_holds_keeps_no_other_delivery_back() {
+    let host = Host::start();
+    let held = locked_box(&host);
+    let (mbox, maildir) = ("you-box@daisychain.example", "you@daisychain.example");
+    host.sends(MESSAGE, &["-f", "a@b.example", mbox, maildir]);
+    host.logs("qmail", "success: did_1+0+0/"); // one waits for the lock
+    wait_for_lock(&host, &held, 1);
+    assert_eq!(held.metadata().unwrap().len(), 0);
+    drop(held);
+    host.drains();
+    assert_eq!(copies(&host), 1);
+}
+
+#[test]
 fn a_delivery_that_is_killed_is_deferred_and_tried_again() {
     let host = Host::start();
     let held = locked_box(&host);
