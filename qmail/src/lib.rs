@@ -1,6 +1,7 @@
 //! The mail system: the cores of the programs in `src/bin`.
 
 pub mod addr;
+pub mod compiled;
 pub mod condition;
 pub mod control;
 pub mod deliver;

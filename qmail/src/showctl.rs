@@ -96,7 +96,7 @@ const DATABASE: &str = "morercpthosts.cdb";
 /// True if a program, or a run script, has a use for the control file `name`.
 #[must_use]
 pub fn is_known(name: &[u8]) -> bool {
-    [DATABASE, "defaultdelivery", "morevalidrcptto.cdb", "validrcptto.cdb"]
+    [DATABASE, "defaultdelivery", "morevalidrcptto", "morevalidrcptto.cdb", "validrcptto.cdb"]
         .iter()
         .any(|known| known.as_bytes() == name)
         || FILES.iter().any(|(known, _)| known.as_bytes() == name)
