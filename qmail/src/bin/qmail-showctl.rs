@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,6 +17,8 @@ const QMAIL_SHOWCTL: Program = Program::new("qmail-showctl", "");
 
 /// Permission of everybody to write.
 const ANYBODY: u32 = 0o002;
+/// The same, and of the group and the owner.
+const EVERYBODY: u32 = 0o222;
 
 fn main() -> ExitCode {
     prog::main(QMAIL_SHOWCTL, run)
@@ -98,7 +100,23 @@ fn control(
     if is_anybody_s(directory) {
         out.extend_from_slice(b"\nOops! Anybody can write to the directory control.\n");
     }
+    trigger(out, &home.queue().join("lock"));
     Ok(())
+}
+
+/// Tells what is wrong with the trigger; nothing where that cannot be seen, or there is no queue.
+fn trigger(out: &mut Vec<u8>, lock: &Path) {
+    let wrong = match fs::symlink_metadata(lock.join("trigger")) {
+        Ok(file) if !file.file_type().is_fifo() => "lock/trigger is no fifo",
+        Ok(file) if file.mode() & EVERYBODY != EVERYBODY => {
+            "Not everybody can write to lock/trigger"
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && lock.is_dir() => {
+            "lock/trigger is missing"
+        }
+        Ok(_) | Err(_) => return,
+    };
+    ("\nOops! ", wrong, "; new mail may wait for half an hour.\n").render(out);
 }
 
 fn is_anybody_s(path: &Path) -> bool {

@@ -1,5 +1,7 @@
 //! qmail-showctl beside the recordings of the original.
 
+use std::os::unix::fs::PermissionsExt;
+
 use harness::{Case, Side, recorded};
 
 /// What the original does not know of.
@@ -163,6 +165,7 @@ fn our_own_files_are_known() {
         ("bouncemaxbytes", "9\n"),
         ("brtlimit", "3\n"),
         ("chkrcptdomains", "here.test\n"),
+        ("morevalidrcptto", ""),
         ("morevalidrcptto.cdb", ""),
         ("rcptchecks", "bin/check\n"),
         ("recipients", "*|bin/check\n"),
@@ -208,6 +211,35 @@ fn what_is_dangerous_is_told() {
     let end = "\nlocals: Oops! Anybody can write to this file.\n\
                \nOops! Anybody can write to the directory control.\n";
     assert!(text.ends_with(end), "{text}");
+}
+
+#[test]
+fn a_trigger_that_is_no_use_is_told() {
+    let side = Side::ours();
+    let lock = side.home().join("queue/lock");
+    std::fs::create_dir_all(&lock).expect("a directory");
+    let trigger = lock.join("trigger");
+    let _ = std::fs::remove_file(&trigger); // it may not be there
+    let end = |name: &str| {
+        let text = String::from_utf8_lossy(&side.run(["qmail-showctl"]).stdout).into_owned();
+        let oops = text.lines().rfind(|line| line.contains("lock/trigger"));
+        assert_eq!(oops.is_some(), name != "well", "{name}: {text}");
+        oops.unwrap_or_default().to_owned()
+    };
+    let late = "; new mail may wait for half an hour.";
+    assert_eq!(end("missing"), format!("Oops! lock/trigger is missing{late}"));
+    std::fs::write(&trigger, "").expect("a file");
+    assert_eq!(end("file"), format!("Oops! lock/trigger is no fifo{late}"));
+    std::fs::remove_file(&trigger).expect("a file");
+    let chmod = |mode: u32| {
+        std::fs::set_permissions(&trigger, std::fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    unix::fifo::make(&trigger, 0o600).expect("a fifo");
+    chmod(0o600);
+    assert_eq!(end("closed"), format!("Oops! Not everybody can write to lock/trigger{late}"));
+    chmod(0o622);
+    end("well");
+    std::fs::remove_file(&trigger).expect("a fifo");
 }
 
 #[test]
