@@ -7,6 +7,7 @@ pub mod control;
 pub mod deliver;
 pub mod dnstool;
 pub mod domains;
+pub mod door;
 pub mod feeding;
 pub mod further;
 pub mod hook;

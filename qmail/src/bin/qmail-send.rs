@@ -67,6 +67,8 @@ fn start() -> Result<(Machine, World, File), Reason> {
     let queue = queue.map_err(|_| "unable to switch to queue directory")?;
     let signals = catch_signals().map_err(|_| "unable to catch signals")?;
     process::umask(0o077);
+    // What qmail-start ties to this process's life is not for a bounce's qmail-queue. It does no harm there.
+    let _ = fd::close_all_on_exec(7);
 
     let lock = queue.dir().open_to_write(Path::new("lock/sendmutex"));
     let lock = lock.map_err(|_| "unable to open mutex")?;

@@ -1,21 +1,27 @@
 //! qmail-start — start the daemons of the mail system.
 //!
-//! Starts the four daemons, each under its own account and connected by pipes, and becomes
-//! qmail-send itself. Says nothing: what cannot be set up is exit code 111. In a private home there
-//! are no accounts to change to, and everything runs as the caller.
+//! Starts the daemons, each under its own account and connected by pipes, and becomes
+//! qmail-send itself. Says nothing: what cannot be set up is exit code 111, but for qmail-queued, which is
+//! only for speed. In a private home there are no accounts to change to, and everything runs as the caller.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use prog::{Args, Chain, Fatal, OrFatal, Program};
+use qmail::door::Door;
 use queue::home::{Account, Group, Home};
 use unix::fd::{self, Standard};
-use unix::{Gid, Uid, user};
+use unix::{Gid, Uid, file, image, user};
 
 const QMAIL_START: Program =
     Program::new("qmail-start", "[ defaultdelivery [ logger arg ... ] ]").silent();
+
+/// What queues the messages of clients that find it.
+const QUEUED: &str = "qmail-queued";
 
 /// The descriptors below are qmail-send's.
 const FIRST_FREE: i32 = 7;
@@ -27,7 +33,8 @@ fn main() -> ExitCode {
 fn run(mut args: Args) -> Result<Chain, Fatal> {
     let delivery = args.optional().unwrap_or_else(|| "./Mailbox".into());
     let logger = args.rest();
-    let identities = identities(&Home::find()).or_fatal("unable to look up accounts")?;
+    let home = Home::find();
+    let identities = identities(&home).or_fatal("unable to look up accounts")?;
 
     let log = if logger.is_empty() {
         fd::duplicate(Standard::Output, FIRST_FREE).or_fatal("unable to set up descriptors")?
@@ -43,6 +50,11 @@ fn run(mut args: Args) -> Result<Chain, Fatal> {
     for (number, pipes) in (1..).step_by(2).zip([local, remote, clean]) {
         send.descriptor(number, pipes.to);
         send.descriptor(number + 1, pipes.from);
+    }
+    // It knows nothing of these, but has them as long as it lives.
+    let ties = start_queued(&home, &identities.clean).into_iter().flatten();
+    for (number, tie) in (FIRST_FREE..).zip(ties) {
+        send.descriptor(number, tie);
     }
     Ok(send)
 }
@@ -116,6 +128,30 @@ fn start(words: impl IntoIterator<Item = OsString>, identity: &Identity) -> Resu
     chain.descriptor(1, answers);
     spawn(chain)?;
     Ok(Pipes { to, from })
+}
+
+/// Starts qmail-queued with the socket at which it is found, if it is there and the host has none; gives what
+/// shows for how long: the end of a pipe, whose other end qmail-queued watches, and the lock of its door.
+fn start_queued(home: &Home, identity: &Identity) -> Option<[OwnedFd; 2]> {
+    let path = std::env::var_os("PATH")?;
+    let places = image::search(OsStr::new(QUEUED), path.as_bytes()).ok()?;
+    if !places
+        .iter()
+        .any(|place| file::is_executable(Path::new(OsStr::from_bytes(place.as_bytes()))))
+    {
+        return None;
+    }
+    let (end, alive) = fd::pipe().ok()?;
+    let (door, keys) = Door::make(home).ok()?;
+    let mut chain = daemon([QUEUED.into()], identity);
+    chain.descriptor(0, keys.socket);
+    chain.descriptor(1, end);
+    if spawn(chain).is_err() {
+        door.remove();
+        return None;
+    }
+    door.open().ok()?;
+    Some([alive, keys.lock.into()])
 }
 
 /// Starts the logger; gives the end that its lines are written to.

@@ -5,6 +5,9 @@
 
 use harness::{Case, recorded};
 
+#[path = "qmail-start/queued.rs"]
+mod queued;
+
 /// Stands in for each daemon: writes down how it was started.
 const DAEMON: &str = r#"#!/bin/sh
 name=${0##*/}
