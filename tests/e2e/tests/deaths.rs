@@ -13,38 +13,11 @@ fn send(host: &Host, to: &str) {
     host.sends(MESSAGE, &["-f", "a@b.example", to]);
 }
 
-/// The processes of the host whose first arguments are these words.
-fn processes(host: &Host, words: &[&str]) -> Vec<i32> {
-    let group = host.pid().to_string();
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        // Either may be gone by now.
-        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let arguments: Vec<&[u8]> = command.split(|&byte| byte == 0).collect();
-        let is_named = arguments.len() > words.len()
-            && arguments.iter().zip(words).all(|(is, wanted)| is.ends_with(wanted.as_bytes()));
-        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-        if is_named && fields.split(' ').nth(2) == Some(&group) {
-            found.push(pid);
-        }
-    }
-    found
-}
-
 /// Waits for the one process with these words, and kills it; not before qmail-send knows its helpers.
 fn kill(host: &Host, words: &[&str]) {
     host.logs("qmail", "status: local ");
-    let mut found = Vec::new();
-    let is_there = until(|| {
-        found = processes(host, words);
-        found.len() == 1
-    });
-    assert!(is_there, "{words:?}: {found:?}\n{}", host.said());
-    signal::send(Pid::from_raw(found[0]), Signal::SIGKILL).expect("a process of ours");
+    let pid = Pid::from_raw(host.process(words));
+    signal::send(pid, Signal::SIGKILL).expect("a process of ours");
 }
 
 /// The mbox `you/box`, which takes the mail for `you-box`, with its lock held.
@@ -83,7 +56,7 @@ fn what_a_killed_helper_had_in_hand_is_delivered() {
     wait_for_lock(&host, &held, 1);
     kill(&host, &["qmail-local", "-s"]);
     // It is done once more, by a process of its own.
-    assert!(until(|| processes(&host, &["qmail-local", "--"]).len() == 1), "{}", host.said());
+    assert!(until(|| host.processes(&["qmail-local", "--"]).len() == 1), "{}", host.said());
     wait_for_lock(&host, &held, 1);
     assert_eq!(held.metadata().unwrap().len(), 0);
     drop(held);

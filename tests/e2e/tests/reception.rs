@@ -105,7 +105,7 @@ fn messages(host: &Host) -> usize {
 /// The queue program is there when DATA comes, and gone without a trace when none comes.
 #[test]
 fn a_client_that_has_a_recipient_and_no_message_leaves_nothing_behind() {
-    let host = Host::start();
+    let host = Host::without_queued();
     let mut smtp = Smtp::connect(host.port());
     smtp.reply();
     smtp.ok(&format!("MAIL FROM:<{ADDRESS}>"), "250 ");

@@ -44,6 +44,15 @@ impl Host {
         host
     }
 
+    /// A host without qmail-queued, whose socket cannot be made: all its messages go through qmail-queue.
+    #[must_use]
+    pub fn without_queued() -> Host {
+        let mut host = Host::made();
+        host.write("qmail/run", "");
+        host.resume();
+        host
+    }
+
     /// Makes a host that does not run yet, to be changed first; [`Host::resume`] starts it.
     #[must_use]
     pub fn made() -> Host {
@@ -114,6 +123,41 @@ impl Host {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.running.as_ref().map_or(0, Background::pid)
+    }
+
+    /// The processes of the host whose first arguments end with these words.
+    #[must_use]
+    pub fn processes(&self, words: &[&str]) -> Vec<i32> {
+        let group = self.pid().to_string();
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").expect("processes").flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // Either may be gone by now.
+            let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            let arguments: Vec<&[u8]> = command.split(|&byte| byte == 0).collect();
+            let is_named = arguments.len() > words.len()
+                && arguments.iter().zip(words).all(|(is, wanted)| is.ends_with(wanted.as_bytes()));
+            let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+            if is_named && fields.split(' ').nth(2) == Some(&group) {
+                found.push(pid);
+            }
+        }
+        found
+    }
+
+    /// Waits for the one process of the host whose first arguments end with these words.
+    #[must_use]
+    pub fn process(&self, words: &[&str]) -> i32 {
+        let mut found = Vec::new();
+        let is_there = until(|| {
+            found = self.processes(words);
+            found.len() == 1
+        });
+        assert!(is_there, "{words:?}: {found:?}\n{}", self.said());
+        found.first().copied().unwrap_or_default()
     }
 
     /// A program run as the host's account, with `$QMAILHOME` set.
