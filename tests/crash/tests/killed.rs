@@ -15,10 +15,16 @@ use points::{Point, Why, record};
 use world::World;
 
 /// Calls that fail without a word, and why that is no harm. The table of `doc/queue.md`, section 4.
-const HARMLESS: [(&str, &str, &str); 4] = [
+const HARMLESS: [(&str, &str, &str); 6] = [
     ("qmail-queue", "openat qmail/queue/pid/N", "another name is tried"),
     (
         "qmail-queue",
+        "unlinkat qmail/queue/pid/N",
+        "qmail-clean removes the name a day and a half later",
+    ),
+    ("qmail-queued", "openat qmail/queue/pid/N", "another name is tried"),
+    (
+        "qmail-queued",
         "unlinkat qmail/queue/pid/N",
         "qmail-clean removes the name a day and a half later",
     ),
@@ -86,6 +92,11 @@ fn qmail_queue_may_die() {
 }
 
 #[test]
+fn qmail_queued_may_die() {
+    each("qmail-queued", Why::Death);
+}
+
+#[test]
 fn qmail_send_may_die() {
     each("qmail-send", Why::Death);
 }
@@ -118,6 +129,11 @@ fn qmail_remote_may_die() {
 #[test]
 fn qmail_queue_may_find_the_disk_full() {
     each("qmail-queue", Why::Full);
+}
+
+#[test]
+fn qmail_queued_may_find_the_disk_full() {
+    each("qmail-queued", Why::Full);
 }
 
 #[test]

@@ -48,9 +48,15 @@ impl Host {
     #[must_use]
     pub fn without_queued() -> Host {
         let mut host = Host::made();
-        host.write("qmail/run", "");
+        host.without_socket();
         host.resume();
         host
+    }
+
+    /// From its next start on the host has no qmail-queued: what is there cannot be the directory of its socket.
+    pub fn without_socket(&self) {
+        let _ = fs::remove_dir_all(self.path("qmail/run")); // there may be none
+        self.write("qmail/run", "");
     }
 
     /// Makes a host that does not run yet, to be changed first; [`Host::resume`] starts it.

@@ -58,6 +58,9 @@ impl World {
         // The queue and the user are made as the host starts.
         host.resume();
         host.stop();
+        if program == "qmail-queue" {
+            host.without_socket();
+        }
         let real = fs::canonicalize(host.path("../target/command")).expect("programs");
         let bin = host.path("wrapped");
         fs::create_dir(&bin).expect("a directory");
@@ -122,7 +125,12 @@ impl World {
     /// that qmail-lspawn keeps.
     fn outlives_a_round(&self) -> bool {
         let staying = ["qmail-send", "qmail-clean", "qmail-lspawn", "qmail-local", "qmail-rspawn"];
-        staying.contains(&&*self.program)
+        staying.contains(&&*self.program) || self.program == "qmail-queued"
+    }
+
+    /// True if the message of a round is to be qmail-queued's, which must be there before it.
+    fn is_for_queued(&self) -> bool {
+        ["qmail-queued", "qmail-smtpd"].contains(&&*self.program)
     }
 
     /// Ends the daemons in order, if they do not take too long; gives their log.
@@ -143,10 +151,14 @@ impl World {
 
     /// Sends a signal to qmail-send, once the process has become that.
     fn signal(daemons: &Background, signal: Signal) {
-        let name = fs::read_to_string(format!("/proc/{}/comm", daemons.pid())).unwrap_or_default();
-        if name.starts_with("qmail-send") {
+        if World::is_send(daemons) {
             daemons.signal(signal);
         }
+    }
+
+    fn is_send(daemons: &Background) -> bool {
+        let name = fs::read_to_string(format!("/proc/{}/comm", daemons.pid())).unwrap_or_default();
+        name.starts_with("qmail-send")
     }
 
     fn start(&mut self) {
@@ -179,6 +191,11 @@ impl World {
         let (mut attempts, mut breaks) = (1, 0);
         let mut said = String::new();
         let before = self.in_mess();
+        if self.is_for_queued() && self.daemons.is_none() {
+            self.start();
+            // The socket is there when qmail-start has become qmail-send.
+            assert!(until(|| World::is_send(self.daemons.as_ref().expect("started"))));
+        }
         while !self.send(name) {
             attempts += 1;
             assert!(attempts < 4, "{}: {name}: not accepted", self.program);
