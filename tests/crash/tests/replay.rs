@@ -58,6 +58,8 @@ fn run() -> Option<Traced> {
         line => Peer::agree(line),
     });
     let mut host = Host::made();
+    // What qmail-queue does; qmail-queued's seals have an order of their own.
+    host.without_socket();
     host.write(
         "qmail/control/smtproutes",
         format!("elsewhere.example:127.0.0.1:{}\n", peer.port()),
