@@ -1,6 +1,7 @@
 //! qmail-queued in a whole host: what goes through it, what does not, and what happens when it is gone.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use harness::{ADDRESS, Host, Smtp, until};
 use unix::Pid;
@@ -35,8 +36,8 @@ fn letter(subject: &str) -> String {
     format!("From: a@b.example\nTo: x\nSubject: {subject}\n\nbody\n")
 }
 
-fn greeted(host: &Host) -> Smtp {
-    let mut smtp = Smtp::connect(host.port());
+fn greeted(port: u16) -> Smtp {
+    let mut smtp = Smtp::connect(port);
     assert!(smtp.reply().starts_with("220 "));
     smtp
 }
@@ -60,7 +61,7 @@ fn small_messages_of_all_programs_go_through_it() {
     host.write("you/.qmail-on", "&you@daisychain.example\n");
     host.write("you/.qmail-program", "|forward you\n");
     host.sends(&letter("one"), &["-f", "a@b.example", ADDRESS]);
-    let mut smtp = greeted(&host);
+    let mut smtp = greeted(host.port());
     deliver(&mut smtp, "Subject: two\n\nx\n");
     for address in ["you-on@daisychain.example", "you-program@daisychain.example"] {
         host.sends(&letter("on"), &["-f", "a@b.example", address]);
@@ -82,7 +83,7 @@ fn small_messages_of_all_programs_go_through_it() {
 fn what_is_large_goes_through_qmail_queue() {
     let host = Host::start();
     let pid = daemon(&host);
-    let mut smtp = greeted(&host);
+    let mut smtp = greeted(host.port());
     for size in [100, LARGE, 300_000, 100] {
         let text = "Subject: x\n\n".to_owned() + &"0123456789abcde\n".repeat(size / 16);
         deliver(&mut smtp, &text);
@@ -124,7 +125,7 @@ fn a_limit_to_the_size_of_files_and_a_program_of_ones_own_go_on_to_count() {
 fn the_host_goes_on_without_it_and_has_it_again_when_it_is_started_again() {
     let host = Host::start();
     let pid = daemon(&host);
-    let mut smtp = greeted(&host);
+    let mut smtp = greeted(host.port());
     deliver(&mut smtp, "Subject: 0\n\nx\n");
     signal::send(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
     assert!(until(|| host.processes(&["qmail-queued"]).is_empty()));
@@ -147,6 +148,42 @@ fn the_host_goes_on_without_it_and_has_it_again_when_it_is_started_again() {
     host.sends(&letter("4"), &["-f", "a@b.example", ADDRESS]);
     assert!(until(|| self::numbers(&host, 5).iter().any(|&number| is_of(number, pid))));
     assert_eq!(host.receives(5).len(), 5);
+}
+
+#[test]
+fn nothing_is_lost_when_it_is_killed_under_load() {
+    const SENDERS: usize = 4;
+    const MESSAGES: usize = 40;
+    let host = Host::start();
+    let pid = daemon(&host);
+    let (port, sent) = (host.port(), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for sender in 0..SENDERS {
+            let sent = &sent;
+            scope.spawn(move || {
+                let mut smtp = greeted(port);
+                for number in 0..MESSAGES {
+                    deliver(&mut smtp, &format!("Subject: load-{sender}-{number}.\n\nx\n"));
+                    sent.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        assert!(until(|| sent.load(Ordering::Relaxed) >= SENDERS * MESSAGES / 4));
+        signal::send(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    });
+    host.drains();
+    // One that was not answered may have been queued all the same.
+    let mail = host.receives(SENDERS * MESSAGES);
+    assert!(mail.len() <= SENDERS * MESSAGES + SENDERS, "{}", mail.len());
+    for sender in 0..SENDERS {
+        for number in 0..MESSAGES {
+            let subject = format!("\nSubject: load-{sender}-{number}.\n");
+            assert!(mail.iter().any(|mail| mail.contains(&subject)), "{subject}");
+        }
+    }
+    let log = host.log("qmail");
+    let numbers = log.lines().filter(|line| line.contains(&format!(" qp {pid} uid ")));
+    assert_eq!(numbers.count(), 1, "{log}");
 }
 
 #[test]
