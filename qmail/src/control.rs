@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use prog::env;
 use queue::home::Home;
+use unix::file;
 use wire::decimal;
 
 /// The directory `control/` of a host. Files are read when they are asked for.
@@ -91,9 +92,7 @@ impl Control {
         let Some(mut file) = self.open(name)? else {
             return Ok(None);
         };
-        let mut text = Vec::new();
-        file.read_to_end(&mut text)?;
-        Ok(Some(List { text }))
+        Ok(Some(List { text: file::read_short(&mut file)? }))
     }
 
     /// The lines of a file, or else `me` as the only line; `None` if both are missing.
@@ -105,7 +104,7 @@ impl Control {
     }
 
     fn open(&self, name: impl AsRef<Path>) -> io::Result<Option<File>> {
-        match File::open(self.directory.join(name)) {
+        match file::open_file(&self.directory.join(name)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

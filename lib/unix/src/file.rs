@@ -2,12 +2,15 @@
 #![expect(unsafe_code, reason = "sync_file_range(2) and statx(2) have no safe wrapper")]
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::sys::stat::Mode;
 
 use crate::clock::Wall;
 use crate::signal::{self, Signal};
@@ -15,6 +18,35 @@ use crate::signal::{self, Signal};
 /// Opens `path` for reading; a fifo there is not waited for.
 pub fn open_read(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
+/// Opens `path` for reading, in one system call; a fifo there is waited for.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    loop {
+        // Not open(2), behind which musl has another call for what is to be closed on exec.
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        match nix::fcntl::openat(AT_FDCWD, path, flags, Mode::empty()) {
+            Err(nix::errno::Errno::EINTR) => {}
+            other => return Ok(other?.into()),
+        }
+    }
+}
+
+/// All that is left of a file, which is expected to be short: nobody asks for its size first.
+pub fn read_short(file: &mut File) -> io::Result<Vec<u8>> {
+    let (mut text, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(text),
+            Ok(length) => text.extend_from_slice(piece.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if text.len() > 2 * piece.len() {
+            file.read_to_end(&mut text)?;
+            return Ok(text);
+        }
+    }
 }
 
 /// Opens `path` for appending, created with mode 0600 (less the umask) if it is not there; a fifo
@@ -228,6 +260,19 @@ impl Drop for Replacement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_every_length_are_read_whole() {
+        let path = std::env::temp_dir().join(format!("unix-short-{}", std::process::id()));
+        assert_eq!(open_file(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+        for length in [0, 1, 4095, 4096, 4097, 12_288, 12_289, 1_000_000] {
+            let text: Vec<u8> = (0..=255).cycle().take(length).collect();
+            std::fs::write(&path, &text).unwrap();
+            assert!(read_short(&mut open_file(&path).unwrap()).unwrap() == text, "{length}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(read_short(&mut open_file(&std::env::temp_dir()).unwrap()).is_err());
+    }
 
     #[test]
     fn a_replacement_shows_whole_or_not_at_all() {

@@ -2,8 +2,10 @@
 
 use std::io::{self, Read, Write};
 
-/// How much is read at once, and held back before it is sent.
+/// How much is held back before it is sent, and read at once from who says much.
 const ROOM: usize = 64 * 1024;
+/// How much is read at once otherwise.
+const LITTLE: usize = 4096;
 
 /// One end of a conversation in which each side waits for the other.
 ///
@@ -24,7 +26,7 @@ impl<R: Read, W: Write> Connection<R, W> {
     /// A conversation that has not begun. At most `piece` bytes are written at once: a blocking
     /// descriptor that can be written to need not have room for more than 4096.
     pub fn new(reader: R, writer: W, piece: usize) -> Connection<R, W> {
-        let (input, output) = (vec![0; ROOM], Vec::new());
+        let (input, output) = (vec![0; LITTLE], Vec::new());
         Connection { reader, writer, input, start: 0, end: 0, output, piece: piece.max(1) }
     }
 
@@ -53,6 +55,9 @@ impl<R: Read, W: Write> Connection<R, W> {
     /// read. False at the end of the conversation.
     pub fn listen(&mut self) -> io::Result<bool> {
         self.send()?;
+        if self.end == self.input.len() {
+            self.input.resize(ROOM, 0);
+        }
         self.start = 0;
         self.end = 0;
         self.end = self.reader.read(&mut self.input)?;
@@ -77,6 +82,18 @@ impl<R: Read, W: Write> Connection<R, W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_says_much_is_read_in_large_pieces() {
+        let said = vec![b'x'; 200_000];
+        let mut connection = Connection::new(&said[..], Vec::new(), 4);
+        let mut lengths = Vec::new();
+        while connection.listen().unwrap() {
+            lengths.push(connection.pending().len());
+            connection.consume(usize::MAX / 2);
+        }
+        assert_eq!(lengths, [4096, 65_536, 65_536, 64_832]);
+    }
 
     #[test]
     fn what_is_said_is_sent_before_listening() {

@@ -38,6 +38,9 @@ impl Reserve {
     }
 }
 
+/// Room for most messages; more is made when there is more.
+const USUAL: usize = 4096;
+
 /// Whether a message of this process may be qmail-queued's. Whether that runs is seen when it is to have one.
 ///
 /// A limit to the size of files that somebody gave this process goes on to count where qmail-queue inherits
@@ -59,7 +62,7 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn new(reserve: Reserve) -> Held {
-        let mut packet = Vec::with_capacity(hand::PACKET);
+        let mut packet = Vec::with_capacity(USUAL);
         packet.extend_from_slice(&hand::header(0));
         Held { reserve, packet, message: None }
     }
