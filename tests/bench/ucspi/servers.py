@@ -44,6 +44,12 @@ def accept20(tools, peer):
     return connections(tools, peer, 20, 2000)
 
 
+def kept20(tools, peer):
+    """A program that takes further connections, where the server keeps one; elsewhere it serves one."""
+    keeps = peer.kind == "djb" and how.has_option(peer, b"-k")
+    return connections(tools, peer, 20, 2000, program=[tools.kept], limit=("-k20",) if keeps else ())
+
+
 RULES = {}
 
 
