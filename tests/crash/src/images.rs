@@ -43,6 +43,12 @@ impl Image {
         self.names.iter().map(|(name, &inode)| (name.as_path(), inode, self.contents(inode)))
     }
 
+    /// The inode of that name.
+    #[must_use]
+    pub fn inode(&self, name: &(impl AsRef<Path> + ?Sized)) -> Option<u64> {
+        self.names.get(name.as_ref()).copied()
+    }
+
     /// What an inode holds, with a name or without.
     #[must_use]
     pub fn contents(&self, inode: u64) -> &[u8] {

@@ -5,6 +5,7 @@ use std::path::Path;
 use queue::path::{Area, MessageId};
 use queue::record::Record;
 
+use crate::belief::Belief;
 use crate::images::Image;
 use crate::replay::Promise;
 
@@ -162,6 +163,9 @@ impl Ledger {
             }
         }
         self.repeated = self.repeated.max(repeated);
+        for message in self.messages.iter().filter(|message| !message.is_accepted) {
+            message.is_whole_if_preprocessed(image)?;
+        }
         whole(image, now)?;
         strays(image)
     }
@@ -174,6 +178,22 @@ impl Message {
         let sender = records.find(|record| record.starts_with(b"F")).unwrap_or_default();
         image.read(&Area::Todo.of(self.id)).is_some()
             || image.read(&Area::Info.of(self.id)).is_none_or(|info| info == sender)
+    }
+
+    /// Once it has no envelope that it must prove itself by, what the queue is to deliver is whole.
+    fn is_whole_if_preprocessed(&self, image: &Image) -> Result<(), Fault> {
+        let files = image.of(self.id);
+        let is_asked = files.has(Area::Local) || files.has(Area::Remote);
+        let mess = Area::Mess.of(self.id);
+        if files.has(Area::Todo) || !files.has(Area::Info) || !is_asked {
+            return Ok(());
+        }
+        // Unless another message has the number by now.
+        let message = image.read(&mess).unwrap_or_default();
+        if image.inode(&mess) == Some(self.inode) && message != self.contents {
+            return Err(Fault::Torn(mess.to_string()));
+        }
+        Ok(())
     }
 
     /// True if the queue is to deliver it to that recipient.
@@ -213,14 +233,21 @@ impl Message {
     }
 }
 
+/// True of an envelope in `todo/` that is what a power cut has left of one.
+fn is_broken(image: &Image, name: &Path) -> bool {
+    let id = name.file_name().and_then(|name| MessageId::parse(name.as_encoded_bytes()));
+    id.and_then(|id| Belief::of(image, id)) == Some(Belief::Broken)
+}
+
 fn is_new(name: &Path) -> bool {
     name.parent().is_some_and(|parent| parent.ends_with("new"))
 }
 
-/// What is read as a whole is whole: messages of maildirs, and envelopes.
+/// What is read as a whole is whole: messages of maildirs, and envelopes that are believed.
 fn whole(image: &Image, now: &Image) -> Result<(), Fault> {
     for (name, inode, bytes) in image.files() {
-        if (is_new(name) || name.starts_with("todo")) && now.contents(inode) != bytes {
+        let is_believed = || name.starts_with("todo") && !is_broken(image, name);
+        if now.contents(inode) != bytes && (is_new(name) || is_believed()) {
             return Err(Fault::Torn(name.display().to_string()));
         }
     }
@@ -235,7 +262,13 @@ fn strays(image: &Image) -> Result<(), Fault> {
             continue;
         }
         let is_asked = files.has(Area::Local) || files.has(Area::Remote);
-        if files.has(Area::Todo) || files.has(Area::Info) && is_asked {
+        let is_stray = match Belief::of(image, id) {
+            // qmail-send removes all of it.
+            Some(Belief::Broken) => false,
+            Some(Belief::Plain | Belief::Proved) => true,
+            None => files.has(Area::Info) && is_asked,
+        };
+        if is_stray {
             return Err(Fault::Stray(id.to_string()));
         }
     }

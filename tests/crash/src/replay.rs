@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use qmail::spawn::protocol::{Commands, Heard, Recipient, Reports};
+use queue::hand::Answer;
 use queue::series::{self, DESCRIPTOR};
 
 use crate::model::Model;
@@ -15,7 +16,7 @@ pub enum Promise {
     /// No promise yet: a message has its name in `todo/`, from where on it may be delivered. The inode of its
     /// file in `mess/`.
     Queued(u64),
-    /// A message is accepted: by the end of its qmail-queue, or by the reply of the SMTP server. The
+    /// A message is accepted: by the end of its qmail-queue, the answer of qmail-queued, or the reply of the SMTP server. The
     /// inode of its file in `mess/`.
     Accepted(u64),
     /// A spawner reports on the delivery of a message to a recipient: the report's letter.
@@ -44,7 +45,7 @@ struct Spawner {
 }
 
 /// Who changes files that count.
-const MAIL: [&str; 4] = ["qmail-queue", "qmail-send", "qmail-clean", "qmail-local"];
+const MAIL: [&str; 5] = ["qmail-queue", "qmail-queued", "qmail-send", "qmail-clean", "qmail-local"];
 
 /// Which files count, and where what is traced has got to.
 pub struct Replay<'a> {
@@ -157,13 +158,14 @@ impl<'a> Replay<'a> {
             ("qmail-queue", "write" | "sendto") if call.descriptor(0) == Some(DESCRIPTOR) => {
                 self.accepted(call.pid, None)
             }
+            ("qmail-queued", "sendto") => match Answer::parse(&call.bytes(1)) {
+                Some(Answer { code: 0, number }) => self.accepted_as(number),
+                _ => Vec::new(),
+            },
             ("qmail-smtpd", "write" | "writev") if call.descriptor(0) == Some(1) => {
                 let said = String::from_utf8_lossy(&call.bytes(1)).into_owned();
                 let qp = said.split(" qp ").nth(1).and_then(|qp| qp.trim().parse::<u64>().ok());
-                let Some(qp) = qp else { return Vec::new() };
-                let round = series::number(0, 1);
-                let pid = u32::try_from(qp % round).expect("a process number");
-                self.accepted(pid, usize::try_from(qp / round).ok())
+                qp.map_or_else(Vec::new, |qp| self.accepted_as(qp))
             }
             ("qmail-send", "write" | "writev") => {
                 match call.descriptor(0) {
@@ -186,6 +188,13 @@ impl<'a> Replay<'a> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The message that logs know under that number.
+    fn accepted_as(&self, qp: u64) -> Vec<Promise> {
+        let round = series::number(0, 1);
+        let pid = u32::try_from(qp % round).expect("a process number");
+        self.accepted(pid, usize::try_from(qp / round).ok())
     }
 
     /// The message that a qmail-queue has made as its `round`th, or last of all.
