@@ -45,21 +45,33 @@ fn mail() -> Vec<(&'static str, Vec<&'static str>)> {
     ]
 }
 
-/// Runs a host under strace, once for all tests; `None` where that cannot be.
-fn traced() -> Option<&'static Traced> {
-    static TRACED: OnceLock<Option<Traced>> = OnceLock::new();
-    TRACED.get_or_init(run).as_ref()
+/// Who puts the messages of clients into the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depot {
+    /// qmail-queue: all that is in `todo/` is durable but for its name there.
+    Queue,
+    /// qmail-queued: nothing is, until it has answered.
+    Queued,
 }
 
-fn run() -> Option<Traced> {
+/// Runs a host under strace, once for all tests; `None` where that cannot be.
+fn traced(depot: Depot) -> Option<&'static Traced> {
+    static QUEUE: OnceLock<Option<Traced>> = OnceLock::new();
+    static QUEUED: OnceLock<Option<Traced>> = OnceLock::new();
+    let traced = if depot == Depot::Queue { &QUEUE } else { &QUEUED };
+    traced.get_or_init(|| run(depot)).as_ref()
+}
+
+fn run(depot: Depot) -> Option<Traced> {
     let mut words = strace()?;
     let peer = Peer::start(|line| match line {
         line if line.starts_with("RCPT") && line.contains("nobody@") => Turn::from("550 no"),
         line => Peer::agree(line),
     });
     let mut host = Host::made();
-    // What qmail-queue does; qmail-queued's seals have an order of their own.
-    host.without_socket();
+    if depot == Depot::Queue {
+        host.without_socket();
+    }
     host.write(
         "qmail/control/smtproutes",
         format!("elsewhere.example:127.0.0.1:{}\n", peer.port()),
@@ -136,9 +148,25 @@ fn replay(traced: &Traced, forgotten: Forgotten<'_>, scale: usize) -> Result<Fou
     Ok(found)
 }
 
+/// True if that program has been started in the trace.
+fn has_run(traced: &Traced, program: &str) -> bool {
+    let mut started = traced.calls.iter().filter(|call| call.name == "execve" && call.result == 0);
+    started.any(|call| call.bytes(0).ends_with(format!("/{program}").as_bytes()))
+}
+
 #[test]
 fn whenever_the_power_goes_every_promise_is_kept() {
-    let Some(traced) = traced() else { return };
+    every_promise_is_kept(Depot::Queue);
+}
+
+#[test]
+fn whenever_the_power_goes_every_promise_of_qmail_queued_is_kept() {
+    every_promise_is_kept(Depot::Queued);
+}
+
+fn every_promise_is_kept(depot: Depot) {
+    let Some(traced) = traced(depot) else { return };
+    assert_eq!(has_run(traced, "qmail-queued"), depot == Depot::Queued);
     let found = replay(traced, &|_| false, 1).unwrap();
     println!(
         "{} calls, {} messages, {} promises, {} power cuts, at most {} recipients twice",
@@ -156,7 +184,7 @@ fn whenever_the_power_goes_every_promise_is_kept() {
 /// children for the moment that make some of them.
 #[test]
 fn each_message_of_a_connection_has_all_its_syncs() {
-    let Some(traced) = traced() else { return };
+    let Some(traced) = traced(Depot::Queue) else { return };
     let is_queue = |call: &&Call| call.name == "execve" && call.bytes(0).ends_with(b"qmail-queue");
     let queue = traced.calls.iter().find(is_queue).expect("a qmail-queue").pid;
     let (root, _) = &traced.roots[0];
@@ -193,7 +221,16 @@ fn each_message_of_a_connection_has_all_its_syncs() {
 /// The trace is worth something only if a sync that is left out is noticed.
 #[test]
 fn each_sync_is_needed() {
-    let Some(traced) = traced() else { return };
+    each_sync_is_missed(Depot::Queue);
+}
+
+#[test]
+fn each_sync_is_needed_where_qmail_queued_makes_some() {
+    each_sync_is_missed(Depot::Queued);
+}
+
+fn each_sync_is_missed(depot: Depot) {
+    let Some(traced) = traced(depot) else { return };
     let is_in = |name: &Path, area: &str| name.parent() == Some(Path::new(area));
     let below = |name: &Path, area: &str| name.starts_with(area) && name.components().count() == 3;
     let needed: [(&str, Forgotten); 12] = [
