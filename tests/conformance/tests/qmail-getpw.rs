@@ -1,10 +1,11 @@
 //! qmail-getpw beside the recordings of the original. Only what does not depend on the machine's accounts
 //! is compared; what does is shown in a mount namespace of our own.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::chown;
 
-use harness::{Run, Side, recorded, skipped_for};
+use harness::{Run, Side, recorded, skipped_for, strace};
 use unix::Uid;
 use unix::user::User;
 
@@ -145,6 +146,34 @@ fn while_accounts_cannot_be_looked_up_nothing_belongs_to_anybody_else() {
     let run = side.run(words);
     assert_eq!((run.exit, run.stderr), (0, vec![]));
     assert!(run.stdout.starts_with(b"alias\0"));
+}
+
+/// Otherwise the mail would be the alias user's for as long as the file server is away.
+#[test]
+fn a_home_that_is_away_keeps_the_mail_waiting() {
+    let Some(strace) = strace().filter(|_| is_possible()) else { return };
+    let side = Side::ours();
+    side.directory("joe");
+    chown(side.path().join("joe"), Some(5001), None).unwrap();
+    side.write("passwd", PASSWD.replace("WORK", &side.path().display().to_string()));
+    let script = "mount --bind passwd /etc/passwd && exec \"$@\"";
+    let ends = |error: &str| {
+        let inject = format!("inject=?stat,?newfstatat,?statx:error={error}");
+        let mut words: Vec<OsString> =
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
+                .map(OsString::from)
+                .into();
+        words.extend(strace.iter().cloned());
+        words.extend(["-o".into(), "/dev/null".into(), "-e".into(), inject.into(), "-P".into()]);
+        words.push(side.path().join("joe").into());
+        words.extend([side.program("qmail-getpw").into(), "joe-x".into()]);
+        side.command(words).unset("QMAILHOME").run().exit
+    };
+    for error in ["ESTALE", "EIO", "ETIMEDOUT"] {
+        assert_eq!(ends(error), 115, "{error}");
+    }
+    // Who has no home at all is nobody: the alias user is asked for, and there is none.
+    assert_eq!(ends("ENOENT"), 116);
 }
 
 #[test]
