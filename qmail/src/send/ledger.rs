@@ -96,20 +96,14 @@ impl<F> Ledger<F> {
         self.is_over = true;
     }
 
-    /// Makes everything durable that was noted, each file and directory in one call; gives the names of
-    /// those where that failed.
+    /// Makes everything durable that was noted, each file and directory in one call and all at the same time;
+    /// gives the names of those where that failed.
     pub fn settle<D: Disk<File = F>>(&mut self, disk: &mut D) -> Vec<Name> {
-        let mut failed = Vec::new();
-        let marked = self.open.iter_mut().filter(|open| !open.is_durable);
-        let mut is_news = std::mem::take(&mut self.is_over) || !self.removed.is_empty();
-        for open in marked {
-            is_news = true;
-            open.is_durable = true; // a second try would say so without having done it
-            if disk.sync(&open.file).is_err() {
-                failed.push(open.channel.area().of(open.id));
-            }
-        }
-        self.open.drain(..self.open.len().saturating_sub(OPEN));
+        let marked = self.open.iter().filter(|open| !open.is_durable);
+        let (mut names, files): (Vec<_>, Vec<_>) =
+            marked.map(|open| (open.channel.area().of(open.id), &open.file)).unzip();
+        let is_news =
+            std::mem::take(&mut self.is_over) || !self.removed.is_empty() || !files.is_empty();
         let mut directories: Vec<Name> = Vec::new();
         if is_news && std::mem::take(&mut self.has_left_todo) {
             directories.extend(Area::Todo.directories());
@@ -119,9 +113,14 @@ impl<F> Ledger<F> {
                 directories.push(name);
             }
         }
-        directories.retain(|name| disk.sync_directory(name).is_err());
-        failed.extend(directories);
-        failed
+        let synced = disk.sync_all_of(&files, &directories);
+        for open in &mut self.open {
+            open.is_durable = true; // a second try would say so without having done it
+        }
+        self.open.drain(..self.open.len().saturating_sub(OPEN));
+        names.extend(directories);
+        let failed = names.into_iter().zip(synced).filter(|(_, synced)| synced.is_err());
+        failed.map(|(name, _)| name).collect()
     }
 }
 
