@@ -35,9 +35,17 @@ pub fn refuse_root() -> Result<(), Fatal> {
     Ok(())
 }
 
-/// Makes a user's home the working directory, if mail may be delivered there; true if its owner is
-/// editing (it is sticky).
-pub fn enter_home(Delivery { user, home, .. }: &Delivery) -> Result<bool, Fatal> {
+/// A home that is the working directory.
+#[derive(Clone, Copy, Debug)]
+pub struct Entered {
+    /// Whose it is.
+    pub owner: Uid,
+    /// Its owner is editing.
+    pub is_sticky: bool,
+}
+
+/// Makes a user's home the working directory, if mail may be delivered there.
+pub fn enter_home(Delivery { user, home, .. }: &Delivery) -> Result<Entered, Fatal> {
     std::env::set_current_dir(OsStr::from_bytes(home))
         .map_err(|error| trouble(("Unable to switch to ", home), &error))?;
     let data = std::fs::metadata(".");
@@ -46,7 +54,7 @@ pub fn enter_home(Delivery { user, home, .. }: &Delivery) -> Result<bool, Fatal>
     if is_writable(&data, user) {
         return Err(soft("Uh-oh: home directory is writable. (#4.7.0)"));
     }
-    Ok(mode & 0o1000 != 0)
+    Ok(Entered { owner: Uid::from_raw(data.uid()), is_sticky: mode & 0o1000 != 0 })
 }
 
 /// True if others than `user` can write to a file that says what happens to the user's mail.

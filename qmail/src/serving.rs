@@ -11,6 +11,7 @@ use std::path::Path;
 
 use prog::Fatal;
 use queue::disk::Files;
+use unix::Uid;
 
 use crate::deliver::{Work, soft};
 use crate::local::dotqmail::Instruction;
@@ -24,13 +25,18 @@ use crate::reception;
 use crate::spawn::helper::{Answer, Question};
 
 /// What is told of a recipient.
-const FIELDS: usize = 6;
+const FIELDS: usize = 7;
+
+/// The last field of a recipient whose home may not be the user's any more.
+pub const DOUBT: &[u8] = b"?";
 
 /// Makes deliveries.
 #[derive(Debug)]
 pub struct Clerk {
     /// What is done where no .qmail file says anything.
     default: Vec<u8>,
+    /// Whose deliveries they are.
+    uid: Uid,
     names: Names,
     maildirs: Files<Maildirs>,
 }
@@ -47,12 +53,13 @@ impl Clerk {
     /// One that follows `default` where no .qmail file says anything.
     #[must_use]
     pub fn new(default: Vec<u8>) -> Clerk {
-        Clerk { default, names: Names::default(), maildirs: Maildirs::on_disk() }
+        let uid = Uid::effective();
+        Clerk { default, uid, names: Names::default(), maildirs: Maildirs::on_disk() }
     }
 
     /// Makes the deliveries that are asked for, and answers for each. A question is the sender, then for each
-    /// recipient user, home, local part, dash, extension and domain, each ended by a zero byte. `None`
-    /// for one that is not that.
+    /// recipient user, home, local part, dash, extension, domain and [`DOUBT`] or nothing, each ended by a zero
+    /// byte. `None` for one that is not that.
     pub fn answer(&mut self, questions: Vec<Question>) -> Option<Vec<Answer>> {
         let mut answers: Vec<Option<Answer>> = Vec::new();
         let mut batch = Batch::default();
@@ -73,7 +80,12 @@ impl Clerk {
                     sender: sender.clone(),
                 };
                 let place = answers.len();
-                let course = self.course(&delivery, &mut message, is_alone);
+                let is_doubtful = fields.next()? == DOUBT;
+                let course = match self.enter(&delivery, is_doubtful) {
+                    Ok(None) => self.course(&delivery, &mut message, is_alone),
+                    Ok(Some(answer)) => Ok(Course::Over(answer)),
+                    Err(fatal) => Err(fatal),
+                };
                 answers.push(match course {
                     Ok(Course::Over(answer)) => Some(answer),
                     Ok(Course::Maildir(name)) => {
@@ -94,19 +106,28 @@ impl Clerk {
         answers.into_iter().collect()
     }
 
-    /// Enters the home and follows what it says, but for a single maildir.
+    /// Enters the home, which has to be the user's own if that `is_doubtful`; or says why not.
+    fn enter(&self, delivery: &Delivery, is_doubtful: bool) -> Result<Option<Answer>, Fatal> {
+        if !delivery.home.starts_with(b"/") {
+            return Ok(Some(if is_doubtful { Answer::doubtful() } else { Answer::declined() }));
+        }
+        let entered = reception::enter_home(delivery);
+        if is_doubtful && !entered.as_ref().is_ok_and(|home| home.owner == self.uid) {
+            return Ok(Some(Answer::doubtful()));
+        }
+        if entered?.is_sticky {
+            return Err(reception::is_editing());
+        }
+        Ok(None)
+    }
+
+    /// Follows what the home says, but for a single maildir.
     fn course(
         &mut self,
         delivery: &Delivery,
         message: &mut Message,
         is_alone: bool,
     ) -> Result<Course, Fatal> {
-        if !delivery.home.starts_with(b"/") {
-            return Ok(Course::Over(Answer::declined()));
-        }
-        if reception::enter_home(delivery)? {
-            return Err(reception::is_editing());
-        }
         reception::refuse_loops(delivery, message)?;
         let found = reception::find(delivery)?;
         let plan = Plan::new(found.as_ref().map(|found| found.file()), &self.default);

@@ -2,6 +2,7 @@
 
 pub mod desk;
 pub mod helper;
+pub mod known;
 pub mod local;
 mod order;
 pub mod protocol;

@@ -8,13 +8,13 @@ mod all;
 mod writer;
 
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use unix::clock;
 use unix::errno::Errno;
+use unix::file::Version;
 
 pub use all::All;
 pub use writer::{Finished, Hidden, Writer};
@@ -27,10 +27,6 @@ const SLOTS_READ: u32 = 16;
 const DATA_READ: usize = 256;
 /// Longest data that is read into memory.
 const LONGEST: u64 = 64 << 20;
-/// A file changed so short a time before it was opened (seconds) may change again without a new
-/// time stamp.
-const SETTLED: i64 = 2;
-
 /// An open database.
 ///
 /// It may stay open and be asked any number of times: it is the file as it was opened, also when
@@ -48,33 +44,6 @@ pub struct Cdb {
 struct Table {
     position: u32,
     slots: u32,
-}
-
-/// What tells one version of a file from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Version {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Version {
-    fn of(data: &Metadata) -> Version {
-        Version {
-            device: data.dev(),
-            inode: data.ino(),
-            size: data.size(),
-            modified: (data.mtime(), data.mtime_nsec()),
-            changed: (data.ctime(), data.ctime_nsec()),
-        }
-    }
-
-    /// True if a later change is sure to show.
-    fn is_settled(&self) -> bool {
-        clock::wall().seconds.saturating_sub(self.changed.0) >= SETTLED
-    }
 }
 
 fn corrupt() -> io::Error {

@@ -1,7 +1,7 @@
 //! Lock, sync, and `Replacement`: write aside, sync, rename.
 #![expect(unsafe_code, reason = "sync_file_range(2) and statx(2) have no safe wrapper")]
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
@@ -12,8 +12,42 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
 
-use crate::clock::Wall;
+use crate::clock::{self, Wall};
 use crate::signal::{self, Signal};
+
+/// A file changed so short a time before it is looked at (seconds) may change again without a new time
+/// stamp.
+const SETTLED: i64 = 2;
+
+/// What tells one version of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Version {
+    /// The version that was looked at.
+    #[must_use]
+    pub fn of(data: &Metadata) -> Version {
+        Version {
+            device: data.dev(),
+            inode: data.ino(),
+            size: data.size(),
+            modified: (data.mtime(), data.mtime_nsec()),
+            changed: (data.ctime(), data.ctime_nsec()),
+        }
+    }
+
+    /// True if a change from now on is sure to show.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        clock::wall().seconds.saturating_sub(self.changed.0) >= SETTLED
+    }
+}
 
 /// Opens `path` for reading; a fifo there is not waited for.
 pub fn open_read(path: &Path) -> io::Result<File> {

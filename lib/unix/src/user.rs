@@ -4,7 +4,7 @@
 //! knows only these files. A name that is absent is asked of `getent`, but only if
 //! `/etc/nsswitch.conf` names another source: that costs a process, so hosts without one pay nothing.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -60,18 +60,22 @@ impl User {
     }
 }
 
+/// The files that accounts are found in, as long as no other source is asked.
+pub const SOURCES: [&str; 2] = ["/etc/passwd", "/etc/nsswitch.conf"];
+
 /// /etc/passwd as it was read once, to be asked several times.
 #[derive(Debug)]
 pub struct Accounts {
     passwd: Vec<u8>,
     has_others: OnceCell<bool>,
+    has_asked: Cell<bool>,
 }
 
 impl Accounts {
     /// Reads the file.
     pub fn read() -> io::Result<Accounts> {
         let passwd = read(Path::new("/etc/passwd"))?;
-        Ok(Accounts { passwd, has_others: OnceCell::new() })
+        Ok(Accounts { passwd, has_others: OnceCell::new(), has_asked: Cell::new(false) })
     }
 
     /// The account called `name`, which is compared byte by byte; another source is asked if the file
@@ -86,7 +90,14 @@ impl Accounts {
         if !self.has_others()? {
             return Ok(None);
         }
+        self.has_asked.set(true);
         Ok(line_of(&getent(b"passwd", name)?, name).and_then(User::parse))
+    }
+
+    /// True if another source has been asked: what was found does not follow from [`SOURCES`] alone.
+    #[must_use]
+    pub fn has_asked_others(&self) -> bool {
+        self.has_asked.get()
     }
 
     fn has_others(&self) -> io::Result<bool> {

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use prog::{Args, Exit, Program};
 use qmail::spawn::helper::{self, Answer, Question};
 use qmail::spawn::report::code;
-use qmail::users::getpw::owner_of;
+use qmail::users::getpw;
 use queue::home::Home;
 use unix::user::Accounts;
 
@@ -27,7 +27,7 @@ fn run(mut args: Args) -> Result<Exit, Exit> {
         return serve(&home);
     }
     let accounts = Accounts::read().map_err(|_| Exit(code::SYSTEM))?;
-    let owner = owner_of(&home, &accounts, local.as_bytes()).map_err(Exit)?;
+    let owner = getpw::owner_of(&home, &accounts, local.as_bytes()).map_err(Exit)?;
     match unix::fd::stdout().write_all(&owner.to_bytes()) {
         Ok(()) => Ok(Exit::OK),
         Err(_) => Err(Exit(code::SYSTEM)),
@@ -42,12 +42,12 @@ fn serve(home: &Home) -> Result<Exit, Exit> {
         let mut answers = Vec::new();
         for Question { bytes, .. } in questions {
             for local in bytes.strip_suffix(&[0])?.split(|&byte| byte == 0) {
-                let owner = match &accounts {
-                    Ok(accounts) => owner_of(home, accounts, local),
+                let found = match &accounts {
+                    Ok(accounts) => getpw::find(home, accounts, local),
                     Err(_) => Err(code::SYSTEM),
                 };
-                answers.push(match owner {
-                    Ok(owner) => Answer { code: 0, output: owner.to_bytes() },
+                answers.push(match found {
+                    Ok(found) => Answer { code: 0, output: found.to_bytes() },
                     Err(code) => Answer { code, output: Vec::new() },
                 });
             }

@@ -50,7 +50,7 @@ fn run(mut args: Args) -> Result<Exit, Fatal> {
         reception::refuse_root()?;
     }
     process::umask(0o077);
-    if reception::enter_home(&delivery)? {
+    if reception::enter_home(&delivery)?.is_sticky {
         if !only_show {
             return Err(reception::is_editing());
         }

@@ -69,7 +69,9 @@ pub struct Desk<T> {
 pub struct Outcome<T> {
     /// What the helper has done.
     pub answers: Vec<(T, Answer)>,
-    /// What needs a process of its own.
+    /// What the helper has looked at, and leaves to a process of its own.
+    pub declined: Vec<T>,
+    /// What needs a process of its own, and no helper has looked at to the end.
     pub alone: Vec<T>,
 }
 
@@ -124,7 +126,7 @@ impl<T: Errand> Desk<T> {
         trust: &mut Trust,
         start: impl FnOnce() -> Result<Helper<T>, SpawnError>,
     ) -> Outcome<T> {
-        let mut outcome = Outcome { answers: Vec::new(), alone: Vec::new() };
+        let mut outcome = Outcome { answers: Vec::new(), declined: Vec::new(), alone: Vec::new() };
         if is_ready {
             self.hear(now, trust, &mut outcome);
         }
@@ -155,14 +157,14 @@ impl<T: Errand> Desk<T> {
 
     fn hear(&mut self, now: Instant, trust: &mut Trust, outcome: &mut Outcome<T>) {
         let Some(helper) = &mut self.helper else { return };
-        let Heard { answers, lost } = helper.hear(&mut vec![0; LONGEST]);
+        let Heard { answers, lost } = helper.hear();
         trust.is_proven |= helper.is_ready();
         if helper.is_idle() && !answers.is_empty() {
             self.since = now;
         }
         for (errand, answer) in answers {
             if answer.code == DECLINED {
-                outcome.alone.push(errand);
+                outcome.declined.push(errand);
             } else {
                 outcome.answers.push((errand, answer));
             }

@@ -31,6 +31,9 @@ pub const READY: &[u8] = b"ready";
 /// No exit code: what is asked needs a process of its own.
 pub const DECLINED: u8 = 255;
 
+/// No exit code: what the question takes for granted is not so (any more).
+pub const DOUBTFUL: u8 = 254;
+
 /// The longest question, and the longest message of answers, in bytes.
 pub const LONGEST: usize = 32 * 1024;
 
@@ -54,6 +57,12 @@ impl Answer {
     #[must_use]
     pub fn declined() -> Answer {
         Answer { code: DECLINED, output: Vec::new() }
+    }
+
+    /// It rests on something that is not so.
+    #[must_use]
+    pub fn doubtful() -> Answer {
+        Answer { code: DOUBTFUL, output: Vec::new() }
     }
 
     fn push(&self, out: &mut Vec<u8>) {
@@ -148,6 +157,8 @@ pub struct Helper<T> {
     channel: OwnedFd,
     asked: VecDeque<T>,
     is_ready: bool,
+    /// What it says is read into this.
+    buffer: Vec<u8>,
 }
 
 /// What a helper has said.
@@ -169,13 +180,13 @@ impl<T> Helper<T> {
         }
         chain.descriptor(CHANNEL, theirs);
         chain.launch()?;
-        Ok(Helper { channel, asked: VecDeque::new(), is_ready: false })
+        Ok(Helper::on(channel))
     }
 
     /// One at the other end of a channel.
-    #[cfg(test)]
     pub(super) fn on(channel: OwnedFd) -> Helper<T> {
-        Helper { channel, asked: VecDeque::new(), is_ready: false }
+        let buffer = vec![0; LONGEST];
+        Helper { channel, asked: VecDeque::new(), is_ready: false, buffer }
     }
 
     /// The channel, to wait for.
@@ -223,13 +234,17 @@ impl<T> Helper<T> {
         self.asked.drain(..)
     }
 
-    /// Hears what it has to say. `buffer` has room for [`LONGEST`] bytes.
-    pub fn hear(&mut self, buffer: &mut [u8]) -> Heard<T> {
+    /// Hears what it has to say.
+    pub fn hear(&mut self) -> Heard<T> {
         let mut answered = Vec::new();
         loop {
-            let message = match socket::take_over(&self.channel, buffer) {
+            // With everything answered nothing more is to be said; its end is heard in time.
+            if self.asked.is_empty() && !answered.is_empty() {
+                return Heard { answers: answered, lost: None };
+            }
+            let message = match socket::take_over(&self.channel, &mut self.buffer) {
                 Ok((0, _)) => break,
-                Ok((length, None)) => buffer.get(..length).unwrap_or_default(),
+                Ok((length, None)) => self.buffer.get(..length).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Heard { answers: answered, lost: None };
                 }
@@ -277,12 +292,12 @@ mod tests {
     /// A helper whose other end is the test.
     fn helper() -> (Helper<u32>, OwnedFd) {
         let (channel, theirs) = socket::channel().unwrap();
-        (Helper { channel, asked: VecDeque::new(), is_ready: false }, theirs)
+        (Helper::on(channel), theirs)
     }
 
     /// What it answers, and what is lost.
     fn hear(helper: &mut Helper<u32>) -> (Vec<(u32, u8)>, Option<Vec<u32>>) {
-        let Heard { answers, lost } = helper.hear(&mut vec![0; LONGEST]);
+        let Heard { answers, lost } = helper.hear();
         (answers.into_iter().map(|(item, answer)| (item, answer.code)).collect(), lost)
     }
 

@@ -5,11 +5,13 @@
 //! [`super::helper`]). What those decline, and everything where they are other programs which know nothing of
 //! this, has a process of its own.
 
+mod errands;
+
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -21,12 +23,18 @@ use unix::image::Step;
 use unix::process::{SpawnError, Status};
 use unix::{Gid, Uid};
 
-use super::desk::{Desk, Errand, Outcome, Trust};
-use super::helper::{self, Answer, Helper};
+use super::desk::{Desk, Outcome, Trust};
+use super::helper::{self, Answer, DOUBTFUL, Helper};
+use super::known::Known;
 use super::protocol::Slot;
 use super::report::{self, code};
-use super::serve::{Capture, Letter, Next, Order, Recipient, Run, Spawner, Unstarted};
+use super::serve::{Capture, Next, Order, Run, Spawner, Unstarted};
+use crate::users::getpw::{Basis, Found};
 use crate::users::{self, Owner};
+
+use errands::{Delivery, Mail, Source};
+
+pub use errands::Task;
 
 /// More than a report may have, and than qmail-getpw can print.
 const KEPT_OUTPUT: usize = 64 * 1024;
@@ -55,34 +63,14 @@ pub struct Place {
 pub struct Local {
     place: Place,
     users: Kept,
+    /// What qmail-getpw has said.
+    known: Known,
     /// What qmail-getpw is asked.
     lookups: Desk<Task>,
     lookup_trust: Trust,
     /// What is to be delivered, by user. New desks are put at the end.
     desks: Vec<(Uid, Gid, Desk<Delivery>)>,
     delivery_trust: Trust,
-}
-
-/// What the recipients of a command have in common.
-#[derive(Debug)]
-struct Mail {
-    message: File,
-    file: Letter,
-    sender: Vec<u8>,
-}
-
-/// A recipient of a message.
-#[derive(Debug)]
-pub struct Task {
-    recipient: Recipient,
-    mail: Rc<Mail>,
-}
-
-/// A recipient of a message, and whose it is.
-#[derive(Debug)]
-struct Delivery {
-    task: Task,
-    owner: Owner,
 }
 
 /// What a child is that does one thing.
@@ -94,50 +82,6 @@ pub enum Job {
     Local(Slot),
 }
 
-impl Errand for Task {
-    fn goes_with(&self, _: &Task) -> bool {
-        true
-    }
-
-    fn push_head(&self, _: &mut Vec<u8>) {}
-
-    fn push(&self, question: &mut Vec<u8>) {
-        push_fields(question, &[&self.recipient.local]);
-    }
-
-    fn message(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-}
-
-impl Errand for Delivery {
-    fn goes_with(&self, other: &Delivery) -> bool {
-        Rc::ptr_eq(&self.task.mail, &other.task.mail)
-    }
-
-    fn push_head(&self, question: &mut Vec<u8>) {
-        push_fields(question, &[&self.task.mail.sender]);
-    }
-
-    fn push(&self, question: &mut Vec<u8>) {
-        let Owner { user, home, dash, ext, .. } = &self.owner;
-        let Recipient { local, domain, .. } = &self.task.recipient;
-        let home = home.as_os_str().as_bytes();
-        push_fields(question, &[user, home, local, dash, ext, domain]);
-    }
-
-    fn message(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.task.mail.message.as_fd())
-    }
-}
-
-fn push_fields(question: &mut Vec<u8>, fields: &[&[u8]]) {
-    for field in fields {
-        question.extend_from_slice(field);
-        question.push(0);
-    }
-}
-
 impl Local {
     /// One that has not begun.
     #[must_use]
@@ -145,6 +89,7 @@ impl Local {
         Local {
             users: Kept::new(place.home.join("users/cdb")),
             place,
+            known: Known::default(),
             lookups: Desk::new(Instant::now()),
             lookup_trust: Trust::default(),
             desks: Vec::new(),
@@ -164,8 +109,13 @@ impl Local {
 
     /// What qmail-getpw has found out.
     fn found(&mut self, task: Task, exit: Option<u8>, output: &[u8]) -> Option<Next<Job>> {
-        let code = match (exit, Owner::parse(output)) {
-            (Some(0), Some(owner)) => return self.deliver(task, owner),
+        let code = match (exit, Found::parse(output)) {
+            (Some(0), Some(Found { owner, basis })) => {
+                if let (Some(round), Basis::Accounts) = (task.round, basis) {
+                    self.known.learn(Instant::now(), round, &task.recipient.local, &owner);
+                }
+                return self.deliver(task, owner, Source::Asked);
+            }
             (Some(0), None) => code::USAGE,
             (Some(code), _) => code,
             (None, _) => code::SYSTEM,
@@ -173,8 +123,40 @@ impl Local {
         Some(report(&task, report::local_code(code, b"")))
     }
 
+    /// Finds out who controls a recipient that users/cdb says nothing of.
+    fn look_up(&mut self, mut task: Task) -> Option<Next<Job>> {
+        let now = Instant::now();
+        // Who has no helper of ours has nobody to confirm what is remembered.
+        task.round = self.delivery_trust.is_left().then(|| self.known.look()).flatten();
+        let known = task.round.and_then(|_| self.known.owner(now, &task.recipient.local));
+        if let Some(owner) = known.cloned() {
+            return self.deliver(task, owner, Source::Remembered);
+        }
+        self.lookups.push(now, task);
+        None
+    }
+
+    /// What was remembered is in doubt: asks anew.
+    fn ask_again(&mut self, task: Task) {
+        self.known.forget(&task.recipient.local);
+        self.lookups.push(Instant::now(), task);
+    }
+
+    /// Hears qmail-getpw if it `is_ready`, and asks it what waits.
+    fn attend_lookups(&mut self, now: Instant, is_ready: bool) -> Vec<Next<Job>> {
+        let (place, trust) = (&self.place, &mut self.lookup_trust);
+        let outcome = self.lookups.attend(now, is_ready, trust, || place.getpw_helper());
+        let Outcome { answers, declined, alone } = outcome;
+        let alone = declined.into_iter().chain(alone);
+        let mut next: Vec<_> = alone.map(|task| self.place.getpw_alone(task)).collect();
+        for (task, Answer { code, output }) in answers {
+            next.extend(self.found(task, Some(code), &output));
+        }
+        next
+    }
+
     /// Puts a delivery on its user's desk, unless there is no delivering to that user.
-    fn deliver(&mut self, task: Task, owner: Owner) -> Option<Next<Job>> {
+    fn deliver(&mut self, task: Task, owner: Owner, source: Source) -> Option<Next<Job>> {
         if owner.uid.is_root() {
             return Some(report(&task, report::local_code(code::ROOT, b"")));
         }
@@ -183,7 +165,7 @@ impl Local {
             return Some(report(&task, text.into()));
         }
         let (uid, gid, now) = (owner.uid, owner.gid, Instant::now());
-        let delivery = Delivery { task, owner };
+        let delivery = Delivery { task, owner, source };
         let theirs = self.desks.iter_mut().filter(|(u, g, _)| (*u, *g) == (uid, gid));
         let mut theirs: Vec<_> = theirs.map(|(.., desk)| desk).collect();
         let loads: Vec<_> = theirs.iter().map(|desk| desk.load()).collect();
@@ -215,7 +197,7 @@ fn report(task: &Task, text: Vec<u8>) -> Next<Job> {
 impl Place {
     /// A process of its own for a delivery.
     fn alone(&self, delivery: Delivery) -> Next<Job> {
-        let Delivery { task, owner } = delivery;
+        let Delivery { task, owner, .. } = delivery;
         let message = match task.mail.file.open() {
             Ok(message) => message,
             Err(text) => return report(&task, text.into()),
@@ -282,16 +264,16 @@ impl Spawner for Local {
         let mail = Rc::new(Mail { message, file, sender });
         let mut next = Vec::new();
         for recipient in recipients {
-            let task = Task { recipient, mail: mail.clone() };
+            let task = Task { recipient, mail: mail.clone(), round: None };
             // An address without a local part is where mail goes to be thrown away.
             if task.recipient.local.is_empty() {
                 next.push(report(&task, b"K".into()));
                 continue;
             }
             match self.assigned(&task.recipient.local) {
-                Ok(Some(Ok(owner))) => next.extend(self.deliver(task, owner)),
+                Ok(Some(Ok(owner))) => next.extend(self.deliver(task, owner, Source::Asked)),
                 Ok(Some(Err(code))) => next.push(report(&task, report::local_code(code, b""))),
-                Ok(None) => self.lookups.push(Instant::now(), task),
+                Ok(None) => next.extend(self.look_up(task)),
                 Err(_) => next.push(report(&task, report::local_code(code::CDB, b""))),
             }
         }
@@ -340,23 +322,34 @@ impl Spawner for Local {
         let mut is_ready = |fd: Option<BorrowedFd<'_>>| fd.is_some() && ready.next() == Some(true);
         // Users that come up below are behind all that were waited for.
         let is_found = is_ready(self.lookups.watched());
-        let Outcome { answers, alone } =
-            self.lookups
-                .attend(now, is_found, &mut self.lookup_trust, || self.place.getpw_helper());
-        let mut next: Vec<_> = alone.into_iter().map(|it| self.place.getpw_alone(it)).collect();
-        for (task, Answer { code, output }) in answers {
-            next.extend(self.found(task, Some(code), &output));
-        }
+        let mut next = self.attend_lookups(now, is_found);
+        let mut doubtful = Vec::new();
         for (uid, gid, desk) in &mut self.desks {
             let is_ready = is_ready(desk.watched());
-            let Outcome { answers, alone } =
+            let Outcome { answers, declined, alone } =
                 desk.attend(now, is_ready, &mut self.delivery_trust, || {
                     self.place.helper(*uid, *gid)
                 });
-            next.extend(answers.into_iter().map(|(delivery, Answer { code, output })| {
-                report(&delivery.task, report::local_code(code, &output))
-            }));
-            next.extend(alone.into_iter().map(|delivery| self.place.alone(delivery)));
+            for (delivery, Answer { code, output }) in answers {
+                if code == DOUBTFUL && delivery.source == Source::Remembered {
+                    doubtful.push(delivery.task);
+                } else {
+                    next.push(report(&delivery.task, report::local_code(code, &output)));
+                }
+            }
+            next.extend(declined.into_iter().map(|delivery| self.place.alone(delivery)));
+            for delivery in alone {
+                match delivery.source {
+                    Source::Asked => next.push(self.place.alone(delivery)),
+                    Source::Remembered => doubtful.push(delivery.task),
+                }
+            }
+        }
+        if !doubtful.is_empty() {
+            for task in doubtful {
+                self.ask_again(task);
+            }
+            next.extend(self.attend_lookups(now, false));
         }
         self.desks.retain(|(.., desk)| !desk.is_empty());
         next

@@ -48,18 +48,81 @@ impl Candidate<'_> {
     }
 }
 
+/// What an answer rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// The files that list accounts, and that the home belongs to its owner: as long as neither changes, the
+    /// answer is the same.
+    Accounts,
+    /// Something else as well: a home that is not its owner's, or another source of accounts.
+    More,
+}
+
+/// Who controls an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The user.
+    pub owner: Owner,
+    /// How that is known.
+    pub basis: Basis,
+}
+
+/// What stands behind the owner in the answer of a helper if that rests on [`Basis::Accounts`].
+const LASTING: &[u8] = b"lasting";
+
+impl Found {
+    /// What a helper answers: the owner's six strings, and a word that others ignore.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut text = self.owner.to_bytes();
+        if self.basis == Basis::Accounts {
+            text.extend_from_slice(LASTING);
+        }
+        text
+    }
+
+    /// Reads what a helper answers; `None` if that names nobody.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Found> {
+        let owner = Owner::parse(text)?;
+        let is_lasting = text.strip_prefix(&*owner.to_bytes()) == Some(LASTING);
+        let basis = if is_lasting { Basis::Accounts } else { Basis::More };
+        Some(Found { owner, basis })
+    }
+}
+
 /// Who controls `local`; or why that cannot be told, as an exit code of qmail-getpw(8).
 pub fn owner_of(home: &Home, accounts: &Accounts, local: &[u8]) -> Result<Owner, u8> {
+    find(home, accounts, local).map(|found| found.owner)
+}
+
+/// The same, and what that rests on.
+pub fn find(home: &Home, accounts: &Accounts, local: &[u8]) -> Result<Found, u8> {
+    let mut basis = Basis::Accounts;
+    let mut owner = None;
     for candidate in candidates(local) {
         let user = account(home, accounts, &candidate.name).map_err(|_| code::SYSTEM)?;
-        if let Some(user) = user
-            && receives(&user)?
-        {
-            return Ok(candidate.owner(user));
+        let Some(user) = user.filter(|user| !user.uid.is_root()) else { continue };
+        if owns_home(&user)? {
+            owner = Some(candidate.owner(user));
+            break;
         }
+        basis = Basis::More;
     }
-    let alias = home.alias().map_err(|_| code::SYSTEM)?.ok_or(code::NO_ALIAS)?;
-    Ok(unclaimed(alias, local))
+    let owner = if let Some(owner) = owner {
+        owner
+    } else {
+        let alias = account(home, accounts, Account::Alias.name().as_bytes());
+        let alias = alias.map_err(|_| code::SYSTEM)?.ok_or(code::NO_ALIAS)?;
+        if owns_home(&alias) != Ok(true) {
+            basis = Basis::More;
+        }
+        unclaimed(alias, local)
+    };
+    if accounts.has_asked_others() {
+        basis = Basis::More;
+    }
+    Ok(Found { owner, basis })
 }
 
 /// The account called `name`. A private host has an alias account of its own, and every other that is not
@@ -74,11 +137,8 @@ fn account(home: &Home, accounts: &Accounts, name: &[u8]) -> io::Result<Option<U
     Ok(accounts.find(name)?.filter(|user| user.uid == Uid::current()))
 }
 
-/// Root does not, nor does who does not own his home directory.
-fn receives(user: &User) -> Result<bool, u8> {
-    if user.uid.is_root() {
-        return Ok(false);
-    }
+/// Who does not own his home directory receives no mail, as root does not.
+fn owns_home(user: &User) -> Result<bool, u8> {
     match std::fs::metadata(&user.home) {
         Ok(home) => Ok(home.uid() == user.uid.as_raw()),
         Err(error) if is_temporary(&error) => Err(code::NFS),
@@ -136,6 +196,19 @@ mod tests {
         assert_eq!((&found[0].dash[..], &found[0].ext[..]), (&b""[..], &b""[..]));
         assert_eq!((&found[1].dash[..], &found[1].ext[..]), (&b"-"[..], &b"List"[..]));
         assert_eq!(unclaimed(user, b"Root").to_bytes(), b"joe\x00507\x00100\0/home/joe\0-\0Root\0");
+    }
+
+    #[test]
+    fn what_an_answer_rests_on_is_read_back() {
+        let user = User::parse(b"joe:x:507:100::/home/joe:/bin/sh").unwrap();
+        for basis in [Basis::Accounts, Basis::More] {
+            let found = Found { owner: unclaimed(user.clone(), b"x"), basis };
+            assert_eq!(Found::parse(&found.to_bytes()), Some(found.clone()));
+            assert_eq!(Owner::parse(&found.to_bytes()), Some(found.owner));
+        }
+        assert_eq!(Found::parse(b"joe\x00507\x00100\0/home/joe\0-\0"), None);
+        let more = b"joe\x00507\x00100\0/home/joe\0-\0x\0lasting!";
+        assert_eq!(Found::parse(more).unwrap().basis, Basis::More);
     }
 
     proptest! {

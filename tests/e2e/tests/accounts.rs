@@ -144,6 +144,67 @@ fn a_delivery_runs_as_the_user_and_nobody_s_runs_as_root() {
     assert_eq!(said, expected);
 }
 
+/// One qmail-lspawn for all commands, a message, and daisy's homes; then `deliver`: a command for her, where
+/// the message is afterwards, or why not.
+const ONE_SPAWNER: &str = r#"
+    for home in one two; do
+      mkdir -p $work/$home/Maildir/tmp $work/$home/Maildir/new
+      chown -R daisy:daisy $work/$home
+    done
+    account() { grep -v ^daisy: /etc/passwd > $work/others; { cat $work/others; printf "$1"; } > /etc/passwd; }
+    settled() { until [ $(($(date +%s) - $(stat -c %Z /etc/passwd))) -gt 3 ]; do :; done; }
+    account "daisy:x:7797:7797::$work/one:/bin/true\n"; settled
+    echo x > queue/mess/7/7; chown qmailq queue/mess/7/7
+    mkfifo $work/commands
+    bin/qmail-lspawn ./Maildir/ < $work/commands > $work/reports & spawner=$!
+    exec 9> $work/commands
+    reports() { tr -cd '\0' < $work/reports | wc -c; }
+    deliver() {
+      before=$(reports)
+      printf '\1%s\0\0%s\0' 7/7 $1 >&9
+      until [ $(reports) -gt $before ]; do :; done
+      tr '\0' '\n' < $work/reports | tail -n 2 | grep -o 'Sorry.*' || :
+      for home in one two; do
+        for file in $work/$home/Maildir/new/*; do
+          if [ -e $file ]; then echo $home; rm $file; fi
+        done
+      done
+    }
+    end() { exec 9>&-; wait $spawner; }
+"#;
+
+/// What qmail-getpw said is used again, but only while it would say the same.
+#[test]
+fn an_account_that_is_remembered_is_still_what_it_was() {
+    let script = format!(
+        r#"{ONE_SPAWNER}
+        deliver daisy@h
+        until [ -z "$(pgrep -P $spawner qmail-getpw)" ]; do :; done
+        echo nobody is asked:; mv bin/qmail-getpw bin/aside; deliver daisy@h; mv bin/aside bin/qmail-getpw
+        echo another has the home:; chown 7796 $work/one; deliver daisy@h
+        echo it is hers:; chown daisy $work/one; deliver daisy@h; deliver daisy@h
+        echo it has moved:; account "daisy:x:7797:7797::$work/two:/bin/true
+"; deliver daisy@h
+        settled; deliver daisy@h; deliver daisy@h
+        echo it is gone:; mv $work/two $work/away; deliver daisy@h; mv $work/away $work/two; deliver daisy@h
+        echo she is gone:; account ''; deliver daisy@h; settled; deliver daisy@h; deliver daisy@h
+        end"#
+    );
+    let Some(said) = installed(&script) else { return };
+    let none = "Sorry, no mailbox here by that name. (#5.1.1)
+";
+    let expected = format!(
+        "one\n\
+         nobody is asked:\none\n\
+         another has the home:\n{none}\
+         it is hers:\none\none\n\
+         it has moved:\ntwo\ntwo\ntwo\n\
+         it is gone:\n{none}two\n\
+         she is gone:\n{none}{none}{none}"
+    );
+    assert_eq!(said, expected);
+}
+
 #[test]
 fn a_message_that_is_not_the_queue_s_is_not_delivered() {
     let script = format!("{DELIVER} chown root queue/mess/7/7; deliver 7/7 daisy@h");

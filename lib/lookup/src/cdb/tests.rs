@@ -207,9 +207,9 @@ fn a_settled_database_stays_open_until_it_is_replaced() {
     let mut kept = Kept::new(sandbox.path());
     kept.current().unwrap();
     kept.settled = true;
-    let inode = |kept: &mut Kept| kept.current().unwrap().version.inode;
-    let before = inode(&mut kept);
-    assert_eq!(inode(&mut kept), before);
+    let version = |kept: &mut Kept| kept.current().unwrap().version;
+    let before = version(&mut kept);
+    assert_eq!(version(&mut kept), before);
     sandbox.write(&[(b"k", b"two")]);
     assert_eq!(kept.current().unwrap().find(b"k").unwrap().unwrap(), b"two");
 }

@@ -56,7 +56,8 @@ impl Office {
             Ok(Helper::on(ours))
         });
         let answers = outcome.answers.into_iter().map(|(thing, answer)| (thing.0, answer.code));
-        (answers.collect(), outcome.alone.into_iter().map(|thing| thing.0).collect())
+        let alone = outcome.declined.into_iter().chain(outcome.alone);
+        (answers.collect(), alone.map(|thing| thing.0).collect())
     }
 
     fn say(&self, message: &[u8]) {
