@@ -24,12 +24,33 @@ pub struct Message {
     end: Option<u64>,
 }
 
+/// Where a message is read into.
+#[derive(Debug)]
+pub struct Buffer(Box<[u8]>);
+
+impl Default for Buffer {
+    fn default() -> Buffer {
+        Buffer(vec![0; SIZE].into_boxed_slice())
+    }
+}
+
 impl Message {
     /// The message in `file`, from its beginning.
     #[must_use]
     pub fn new(file: File) -> Message {
-        let buffer = vec![0; SIZE].into_boxed_slice();
+        Message::again(file, Buffer::default())
+    }
+
+    /// The same, in the buffer of another that is done with.
+    #[must_use]
+    pub fn again(file: File, Buffer(buffer): Buffer) -> Message {
         Message { file, buffer, start: 0, length: 0, next: 0, end: None }
+    }
+
+    /// Its buffer, for the next one.
+    #[must_use]
+    pub fn into_buffer(self) -> Buffer {
+        Buffer(self.buffer)
     }
 
     /// The file.
@@ -48,9 +69,11 @@ impl Message {
         let is_kept = self.length > 0 && self.next == self.start;
         if !is_kept && self.end != Some(self.next) {
             let read = self.read()?;
-            if read == 0 {
-                self.end = Some(self.next);
-            } else {
+            // A file gives all that was asked for, except at its end.
+            if read < self.buffer.len() {
+                self.end = Some(self.next + read as u64);
+            }
+            if read > 0 {
                 (self.start, self.length) = (self.next, read);
             }
         }

@@ -20,7 +20,7 @@ use crate::local::plan::{Plan, Tally};
 use crate::mailbox;
 use crate::maildir::Names;
 use crate::maildir::batch::{Batch, Maildirs};
-use crate::message::Message;
+use crate::message::{Buffer, Message};
 use crate::reception;
 use crate::spawn::helper::{Answer, Question};
 
@@ -39,6 +39,7 @@ pub struct Clerk {
     uid: Uid,
     names: Names,
     maildirs: Files<Maildirs>,
+    buffer: Option<Buffer>,
 }
 
 /// What a delivery comes to, once the home is known.
@@ -54,7 +55,8 @@ impl Clerk {
     #[must_use]
     pub fn new(default: Vec<u8>) -> Clerk {
         let uid = Uid::effective();
-        Clerk { default, uid, names: Names::default(), maildirs: Maildirs::on_disk() }
+        let (names, maildirs) = (Names::default(), Maildirs::on_disk());
+        Clerk { default, uid, names, maildirs, buffer: None }
     }
 
     /// Makes the deliveries that are asked for, and answers for each. A question is the sender, then for each
@@ -66,7 +68,8 @@ impl Clerk {
         let fields = |question: &Question| memchr::memchr_iter(0, &question.bytes).count();
         let is_alone = questions.iter().map(fields).sum::<usize>() == 1 + FIELDS;
         for Question { bytes, message } in questions {
-            let mut message = Message::new(message?);
+            let buffer = self.buffer.take().unwrap_or_default();
+            let mut message = Message::again(message?, buffer);
             let mut fields = bytes.strip_suffix(&[0])?.split(|&byte| byte == 0).map(<[u8]>::to_vec);
             let sender = fields.next()?;
             while let Some(user) = fields.next() {
@@ -94,6 +97,7 @@ impl Clerk {
                     Err(fatal) => Some(failed(fatal)),
                 });
             }
+            self.buffer = Some(message.into_buffer());
         }
         let tally = Tally { files: 1, ..Tally::default() };
         for (place, delivered) in batch.finish(&mut self.maildirs) {

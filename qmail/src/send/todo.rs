@@ -157,8 +157,8 @@ impl<F> Split<F> {
     }
 }
 
-/// Makes the files of `splits` durable, and which files there are: each directory is synced once. Of a message
-/// that had to prove itself this is also its own file: without an envelope it cannot do so again.
+/// Makes the files of `splits` durable, and which files there are, all at the same time: each directory is synced
+/// once. Of a message that had to prove itself this is also its own file: without an envelope it cannot do so again.
 ///
 /// Gives those whose envelopes may now be removed.
 pub fn settle<D: Disk>(
@@ -166,63 +166,50 @@ pub fn settle<D: Disk>(
     splits: Vec<Split<D::File>>,
     log: &mut Log,
 ) -> Vec<Preprocessed> {
-    let mut settled = Vec::with_capacity(splits.len());
+    let (mut names, mut files, mut settled) = (Vec::new(), Vec::new(), Vec::new());
     for split in splits {
-        let is_sealed = split.is_sealed;
-        if let Ok(preprocessed) = sync_files(disk, split, log) {
-            settled.push((preprocessed, is_sealed));
+        let Split { id, sender, is_sealed, info, parts } = split;
+        let mut own = vec![(Area::Info.of(id), info)];
+        let mut recipients = Channels::default();
+        let Channels { local, remote } = parts;
+        for (channel, part) in [(Channel::Local, local), (Channel::Remote, remote)] {
+            if let Some(part) = part {
+                own.push((channel.area().of(id), part.file));
+                recipients[channel] = Some(part.recipients);
+            }
+        }
+        if is_sealed {
+            let name = Area::Mess.of(id);
+            let Ok(message) = disk.open_to_sync(&name) else {
+                warn(log, "trouble fsyncing ", &name);
+                continue;
+            };
+            own.push((name, message));
+        }
+        let (known, synced): (Vec<_>, Vec<_>) = own.into_iter().unzip();
+        settled.push((Preprocessed { id, sender, recipients }, known.clone()));
+        names.extend(known);
+        files.extend(synced);
+    }
+    let mut directories: Vec<Name> = Vec::new();
+    for directory in names.iter().map(Name::parent) {
+        if !directories.contains(&directory) {
+            directories.push(directory);
         }
     }
-    let mut synced: Vec<(Name, bool)> = Vec::new();
-    settled.retain(|(preprocessed, is_sealed)| {
-        directories(preprocessed, *is_sealed).all(|directory| {
-            if let Some((_, is_synced)) = synced.iter().find(|(known, _)| *known == directory) {
-                return *is_synced;
-            }
-            let is_synced = disk.sync_directory(&directory).is_ok();
-            if !is_synced {
-                warn(log, "trouble fsyncing ", &directory);
-            }
-            synced.push((directory, is_synced));
-            is_synced
-        })
-    });
+    let synced = disk.sync_all_of(&files.iter().collect::<Vec<_>>(), &directories);
+    names.extend(directories);
+    let failed: Vec<Name> = names
+        .into_iter()
+        .zip(synced)
+        .filter_map(|(name, synced)| synced.is_err().then_some(name))
+        .collect();
+    for name in &failed {
+        warn(log, "trouble fsyncing ", name);
+    }
+    let is_durable = |name: &Name| !failed.contains(name) && !failed.contains(&name.parent());
+    settled.retain(|(_, own)| own.iter().all(is_durable));
     settled.into_iter().map(|(preprocessed, _)| preprocessed).collect()
-}
-
-/// The directories that hold the names of a message's files.
-fn directories(message: &Preprocessed, is_sealed: bool) -> impl Iterator<Item = Name> {
-    let used = Channel::ALL.into_iter().filter(|&channel| message.recipients[channel].is_some());
-    let mess = is_sealed.then_some(Area::Mess);
-    let areas = mess.into_iter().chain([Area::Info]).chain(used.map(Channel::area));
-    areas.map(|area| area.of(message.id).parent())
-}
-
-fn sync_files<D: Disk>(
-    disk: &mut D,
-    split: Split<D::File>,
-    log: &mut Log,
-) -> Result<Preprocessed, Postponed> {
-    let Split { id, sender, is_sealed, info, parts } = split;
-    let mut sync = |file: &D::File, area: Area| {
-        let synced = disk.sync(file);
-        synced.map_err(|_| warn(log, "trouble fsyncing ", &area.of(id)))
-    };
-    sync(&info, Area::Info)?;
-    let mut recipients = Channels::default();
-    let Channels { local, remote } = parts;
-    for (channel, part) in [(Channel::Local, local), (Channel::Remote, remote)] {
-        if let Some(part) = part {
-            sync(&part.file, channel.area())?;
-            recipients[channel] = Some(part.recipients);
-        }
-    }
-    if is_sealed {
-        let name = Area::Mess.of(id);
-        let synced = disk.open_to_sync(&name).and_then(|message| disk.sync(&message));
-        synced.map_err(|_| warn(log, "trouble fsyncing ", &name))?;
-    }
-    Ok(Preprocessed { id, sender, recipients })
 }
 
 /// Creates the message's file in `info/`. If there is one, it and what else it has is of an earlier
