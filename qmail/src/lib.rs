@@ -32,6 +32,7 @@ pub mod send;
 pub mod serving;
 pub mod showctl;
 pub mod smtp;
+pub mod smtpd;
 pub mod spawn;
 pub mod splog;
 pub mod submit;

@@ -5,7 +5,7 @@ use std::io;
 use prog::Program;
 use unix::fd::{self, Standard};
 
-use super::log::Log;
+use crate::smtp::log::Log;
 
 /// Writes a session's log to standard error; not if that is the connection, as under inetd.
 #[derive(Debug)]

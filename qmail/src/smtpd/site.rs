@@ -8,13 +8,13 @@ use queue::home::Home;
 use wire::decimal;
 
 use super::journal::Journal;
-use super::session::{Asked, Judgement, Policy, Trouble};
 use crate::control::Control;
 use crate::domains::DomainSet;
 use crate::ipme;
 use crate::rcptcheck;
 use crate::rcpthosts::RcptHosts;
 use crate::recipients::{Known, Places, Recipients};
+use crate::smtp::session::{Asked, Judgement, Policy, Trouble};
 
 /// The addresses that a session may use, by control files and the variables of its client.
 #[derive(Debug)]

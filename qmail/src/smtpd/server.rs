@@ -6,15 +6,15 @@ use prog::{Exit, env};
 use queue::home::Home;
 use unix::clock;
 
-use super::connection::Connection;
-use super::data::{BareCr, Progress};
-use super::intake::Intake;
 use super::journal::Journal;
-use super::line::{Line, Lines};
-use super::session::{Envelope, Session, Settings, Step, push_result, replies};
 use super::site::Site;
 use crate::control::Control;
 use crate::received::Peer;
+use crate::smtp::connection::Connection;
+use crate::smtp::data::{BareCr, Progress};
+use crate::smtp::intake::Intake;
+use crate::smtp::line::{Line, Lines};
+use crate::smtp::session::{Envelope, Session, Settings, Step, push_result, replies};
 use crate::submit::{Idle, Starter};
 
 /// How every session ends but for QUIT.
