@@ -38,7 +38,10 @@ fn talk(side: &Side, setup: &Setup<'_>, turns: &[&str]) -> Run {
     side.script("queue", &QUEUE.replace("WORK", &side.path().display().to_string()));
     let mut command = side.command(["qmail-smtpd"]).env("QMAILQUEUE", side.path().join("queue"));
     for (name, value) in setup.env {
-        command = command.env(name, value.replace("WORK", &side.path().display().to_string()));
+        command = match *value {
+            "missing" => command.unset(name),
+            value => command.env(name, value.replace("WORK", &side.path().display().to_string())),
+        };
     }
     let mut server = command.converse();
     let mut heard = String::new();

@@ -11,7 +11,7 @@ use crate::{MESSAGE, Setup, talk};
 
 /// Writes down what it was started with, and takes the message.
 const SEEN: &str = "#!/bin/sh\ncd WORK\n{ env | grep -v PID; ls /proc/$$/fd; ls -l /proc/$$/fd/2; \
-                    grep Sig /proc/$$/status; umask; } | sed 's/.*-> //' >> seen\n";
+                    grep '^Sig[BIC]' /proc/$$/status; umask; } | sed 's/.*-> //' >> seen\n";
 
 fn program(path: &Path, text: &str, side: &Side) {
     side.script("program", &text.replace("WORK", &side.path().display().to_string()));
@@ -28,8 +28,8 @@ fn seen(side: &Side, queue: Option<&str>) -> String {
     program(&bin.join("qmail-queue"), &[SEEN, take].concat(), side);
     program(&side.home().join("check"), SEEN, side);
     let queue = queue.map(|program| ("QMAILQUEUE", program));
-    let env: Vec<_> =
-        [("RCPTCHECK", "check"), ("TCPREMOTEIP", "192.0.2.9")].into_iter().chain(queue).collect();
+    let queue = queue.unwrap_or(("QMAILQUEUE", "missing"));
+    let env = [("RCPTCHECK", "check"), ("TCPREMOTEIP", "192.0.2.9"), queue];
     let setup = Setup { controls: &[("databytes", "1000\n")], env: &env };
     let run = talk(side, &setup, &[&MESSAGE[..], &["QUIT\r\n"]].concat());
     assert_eq!(run.exit, 0, "{}", run.stdout.escape_ascii());
