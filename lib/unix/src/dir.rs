@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat};
 use nix::unistd::UnlinkatFlags;
 
@@ -23,7 +23,7 @@ impl Dir {
     /// Opens `path`; follows a symbolic link.
     pub fn open(path: &Path) -> io::Result<Dir> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        Ok(Dir(nix::fcntl::open(path, flags, Mode::empty())?))
+        Ok(Dir(nix::fcntl::openat(AT_FDCWD, path, flags, Mode::empty())?))
     }
 
     /// Opens a directory in this one.
@@ -40,7 +40,8 @@ impl Dir {
 
     /// As [`Dir::base`], for a path from the working directory.
     pub fn base_at(path: &Path) -> io::Result<Dir> {
-        Ok(Dir(nix::fcntl::open(path, BASE, Mode::empty())?))
+        // musl's open(2) sets close-on-exec once more, by a call of its own.
+        Ok(Dir(nix::fcntl::openat(AT_FDCWD, path, BASE, Mode::empty())?))
     }
 
     /// The names in the directory `name` of this one, `.` and `..` left out; `.` is this one itself.
