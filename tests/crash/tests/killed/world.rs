@@ -12,8 +12,13 @@ use harness::{Background, Command, Host, Peer, Smtp, executable, free_port, skip
 use unix::signal::Signal;
 
 const YOU: &str = "you@daisychain.example";
-const RECIPIENTS: [&str; 4] =
-    [YOU, "you-box@daisychain.example", "you-fail@daisychain.example", "friend@elsewhere.example"];
+const RECIPIENTS: [&str; 5] = [
+    YOU,
+    "you-also@daisychain.example",
+    "you-box@daisychain.example",
+    "you-fail@daisychain.example",
+    "friend@elsewhere.example",
+];
 
 /// How long a round may be without progress before the host is started again.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -53,6 +58,7 @@ impl World {
         let peer = Peer::start(Peer::agree);
         let remote = format!("elsewhere.example:127.0.0.1:{}\n", peer.port());
         host.write("qmail/control/smtproutes", remote);
+        host.write("you/.qmail-also", "./also/\n");
         host.write("you/.qmail-box", "./Mailbox\n");
         host.write("you/.qmail-fail", "|exit 100\n");
         // The queue and the user are made as the host starts.
@@ -61,6 +67,8 @@ impl World {
         if program == "qmail-queue" {
             host.without_socket();
         }
+        let also = host.path("you/also").into_os_string();
+        assert_eq!(host.command(["maildirmake".into(), also]).run().exit, 0);
         let real = fs::canonicalize(host.path("../target/command")).expect("programs");
         let bin = host.path("wrapped");
         fs::create_dir(&bin).expect("a directory");
@@ -248,8 +256,14 @@ impl World {
         String::from_utf8_lossy(&mbox).into_owned()
     }
 
+    /// What is in the second maildir.
+    fn also(&self) -> Vec<String> {
+        let mail = self.host.mail_in("you/also").into_iter();
+        mail.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
+    }
+
     /// How many copies each recipient has, and the sender of the bounce.
-    fn copies(&self, name: &str) -> [(&'static str, usize); 4] {
+    fn copies(&self, name: &str) -> [(&'static str, usize); 5] {
         let body = format!("\nbody of {name}.\n");
         let mail: Vec<_> = self
             .host
@@ -261,12 +275,19 @@ impl World {
             .iter()
             .filter(|mail| mail.contains(&body))
             .partition(|mail| mail.contains("--- Below"));
+        let also = self.also().iter().filter(|mail| mail.contains(&body)).count();
         // An mbox may have a torn message before the whole one.
         let boxed = self.mbox().matches(&format!("\nbody of {name}.\n\n")).count();
         let heard = self.peer.heard();
         let is_sent = |heard: &&String| heard.contains(&format!("\r\nbody of {name}.\r\n.\r\n"));
         let sent = heard.iter().skip(self.heard).filter(is_sent).count();
-        [("maildir", mail.len()), ("mbox", boxed), ("sender", bounces.len()), ("peer", sent)]
+        [
+            ("maildir", mail.len()),
+            ("other maildir", also),
+            ("mbox", boxed),
+            ("sender", bounces.len()),
+            ("peer", sent),
+        ]
     }
 
     fn has_all(&self, name: &str) -> bool {
@@ -285,8 +306,9 @@ impl World {
     }
 
     fn look_for_torn(&self, name: &str) {
-        for mail in self.host.mail() {
-            let mail = String::from_utf8_lossy(&mail).into_owned();
+        let first = self.host.mail().into_iter();
+        let first = first.map(|mail| String::from_utf8_lossy(&mail).into_owned());
+        for mail in first.chain(self.also()) {
             let is_whole =
                 mail.starts_with("Return-Path: ") && mail.ends_with(&format!("body of {name}.\n"));
             assert!(is_whole, "{name}: torn: {mail}");
@@ -295,8 +317,10 @@ impl World {
 
     fn empty(&mut self) {
         self.heard = self.peer.heard().len();
-        for file in files(&self.host.path("you/Maildir/new")) {
-            fs::remove_file(file).expect("a message");
+        for maildir in ["you/Maildir/new", "you/also/new"] {
+            for file in files(&self.host.path(maildir)) {
+                fs::remove_file(file).expect("a message");
+            }
         }
         let _ = fs::write(self.host.path("you/Mailbox"), ""); // there may be none
     }
