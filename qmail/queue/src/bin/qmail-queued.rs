@@ -165,6 +165,10 @@ impl Depot {
     fn turn(&mut self) -> usize {
         let guests = self.lobby.next(MOST);
         let count = guests.len();
+        if count == 0 {
+            return 0;
+        }
+        let extra = Extra::read(&self.home).map_err(|_| Refusal::Control);
         let (mut turn, mut queued) = (Turn::default(), Vec::new());
         for guest in guests {
             match socket::receive(&guest.client.connection, &mut self.packet) {
@@ -172,7 +176,9 @@ impl Depot {
                     let number = series::number(self.pid, self.round);
                     self.round += 1;
                     let client = guest.client;
-                    match self.queue(&mut turn, client.uid, number, length) {
+                    let extra = extra.as_ref().map_err(|refusal| *refusal);
+                    let queue = |extra| self.queue(&mut turn, &client, number, length, extra);
+                    match extra.and_then(queue) {
                         Ok(()) => queued.push((client, number)),
                         Err(refusal) => answer(&client, number, Err(refusal)),
                     }
@@ -197,16 +203,16 @@ impl Depot {
     fn queue(
         &mut self,
         turn: &mut Turn<File>,
-        uid: Uid,
+        client: &Client,
         number: u64,
         length: usize,
+        extra: &Extra,
     ) -> Result<(), Refusal> {
         let offer = Offer::parse(self.packet.get(..length).unwrap_or_default())?;
-        let extra = Extra::read(&self.home).map_err(|_| Refusal::Control)?;
         let stamp = Stamp {
             number,
-            uid: uid.as_raw(),
-            origin: self.origins.of(uid),
+            uid: client.uid.as_raw(),
+            origin: self.origins.of(client.uid),
             time: clock::wall().seconds,
         };
         turn.add(&mut self.queue, &stamp, offer.message, &extra.added_to(offer.envelope))
