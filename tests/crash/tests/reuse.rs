@@ -186,15 +186,15 @@ fn check(image: &Image, accepted: Option<MessageId>) -> Result<(), &'static str>
             image.read(&Area::Mess.of(id)) == Some(&message)
                 && envelope.ends_with(b"\0Fa@b\0Tc@d\0")
         };
-        match Belief::of(image, id) {
-            Some(Belief::Plain | Belief::Proved) if !is_it() => return Err("torn, or another's"),
-            Some(Belief::Plain | Belief::Proved) => {}
-            Some(Belief::Broken) if accepted == Some(id) => return Err("lost"),
-            Some(Belief::Broken) => {}
-            None if image.of(id).has(Area::Info) => {
-                return Err("taken for one that is preprocessed");
-            }
-            None => {}
+        let belief = Belief::of(image, id);
+        if matches!(belief, Some(Belief::Plain | Belief::Proved)) && !is_it() {
+            return Err("torn, or another's");
+        }
+        if belief == Some(Belief::Broken) && accepted == Some(id) {
+            return Err("lost");
+        }
+        if belief.is_none() && image.of(id).has(Area::Info) {
+            return Err("taken for one that is preprocessed");
         }
     }
     match accepted {
