@@ -27,8 +27,9 @@ impl Server {
         while !self.is_over() {
             self.flush();
             let is_idle = !(self.is_expected && self.slots.may_accept() && self.accept());
-            // Programs that are kept tell of ends: each comes before the next connection.
-            let waits = is_idle || self.keep.is_some();
+            // A program that is about to be idle is better than one that is started.
+            let lacks_idle = self.keep.as_ref().is_some_and(|keep| !keep.pool.has_idle());
+            let waits = is_idle || lacks_idle;
             let is_signalled = if waits || self.in_a_row > IN_A_ROW {
                 self.in_a_row = 0;
                 self.wait(waits)?
