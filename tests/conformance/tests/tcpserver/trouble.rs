@@ -53,9 +53,11 @@ fn a_thousand_connections_leave_nothing_behind() {
     let mut server = Server::start(&side, &["-HR", "-l0"], "127.0.0.1", &["echo", "ok"]);
     let pid = server.background.pid();
     let descriptors = || std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    // It tells its port before it has opened all that it keeps.
+    assert_eq!(server.ask(), b"ok\n");
     let before = descriptors();
     for _ in 0..1000 {
         assert_eq!(server.ask(), b"ok\n");
     }
-    assert!(until(|| descriptors() == before), "{}", descriptors());
+    assert!(until(|| descriptors() <= before), "{} after {before}", descriptors());
 }
