@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use harness::{Peer, Turn, skipped_for, until};
+use queue::record::{Reader, Record};
+use queue::seal;
 use unix::Pid;
 use unix::signal::{self, Signal};
 use unix::user::User;
@@ -159,6 +161,27 @@ impl Host {
         assert!(command.status().expect("qmail-queue").success(), "{name} is not queued");
     }
 
+    /// Gives the one message in `todo/` the seal that it would have from qmail-queued.
+    fn seal(&self) {
+        let [todo, mess] = ["todo", "mess"].map(|area| {
+            let found = files(&self.home.join("queue").join(area));
+            assert_eq!(found.len(), 1, "{found:?}");
+            found[0].clone()
+        });
+        let plain = fs::read(&todo).expect("an envelope");
+        let mut reader = Reader::new(plain.as_slice());
+        let (mut uid, mut number, mut records) = (0, 0, Vec::new());
+        while let Some((_, record)) = reader.read().expect("records") {
+            match record {
+                Record::Uid(found) => uid = found,
+                Record::Pid(found) => number = found,
+                record => record.write(&mut records),
+            }
+        }
+        let message = fs::read(mess).expect("a message");
+        fs::write(todo, seal::envelope(uid, number, &[&message], &records)).expect("an envelope");
+    }
+
     /// How many copies of a message are where: Maildir, mbox, the bounce, the peer.
     fn copies(&self, name: &str) -> BTreeMap<&'static str, usize> {
         let body = format!("\nbody of {name}.\n");
@@ -270,6 +293,24 @@ fn each_carries_on_with_the_queue_that_the_other_has_left() {
         host.drains();
         host.stop();
         println!("{:?} has carried on: everything arrived once, nothing is left", first.other());
+    }
+}
+
+/// What qmail-queued has left in todo/ after a clean stop.
+#[test]
+fn a_message_with_a_seal_is_as_any_other_to_both() {
+    for whose in [Ours, Theirs] {
+        let Some(mut host) = Host::new() else { return };
+        host.install(|_| whose);
+        let name = format!("sealed-{whose:?}");
+        let to = ["ok@mail.test", "box@mail.test", "fail@mail.test", "friend@elsewhere.example"];
+        host.submit(&name, &to);
+        host.seal();
+        host.start();
+        host.arrives(&name, &ONCE);
+        host.drains();
+        host.stop();
+        println!("{whose:?}: a sealed message, once");
     }
 }
 
