@@ -8,7 +8,7 @@ use unix::Pid;
 use unix::signal::{self, Signal};
 
 /// The programs that a private host consists of.
-const PROGRAMS: [&str; 26] = [
+const PROGRAMS: [&str; 27] = [
     "maildirmake",
     "multilog",
     "qmail-clean",
@@ -23,6 +23,7 @@ const PROGRAMS: [&str; 26] = [
     "qmail-send",
     "qmail-smtpd",
     "qmail-start",
+    "rblsmtpd",
     "sendmail",
     "setlock",
     "setuidgid",
