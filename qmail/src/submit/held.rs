@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use queue::hand::{self, Answer};
 use queue::home::Home;
@@ -37,6 +38,10 @@ impl Reserve {
         }
     }
 }
+
+/// For how long an answer is waited for. A turn of qmail-queued takes moments, also on a slow disk: what has not
+/// answered by then hangs, and nobody else's mail is to hang with it. A message that it queues later comes twice.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Room for most messages; more is made when there is more.
 const USUAL: usize = 4096;
@@ -104,19 +109,25 @@ impl Held {
 
     /// Ends the envelope, gives the whole to qmail-queued and waits for the answer; without one the message is
     /// still here, and nothing is known of what became of it.
-    pub(super) fn hand_over(mut self) -> Result<Verdict, Held> {
+    pub(super) fn hand_over(self) -> Result<Verdict, Held> {
+        self.hand_over_within(PATIENCE)
+    }
+
+    pub(super) fn hand_over_within(mut self, patience: Duration) -> Result<Verdict, Held> {
         self.packet.push(0);
-        if let Ok(Some(Answer { code, number })) = self.ask() {
+        if let Ok(Some(Answer { code, number })) = self.ask(patience) {
             return Ok(Verdict::of_code(code, true, &[], number));
         }
         self.packet.pop();
         Err(self)
     }
 
-    fn ask(&self) -> io::Result<Option<Answer>> {
+    fn ask(&self, patience: Duration) -> io::Result<Option<Answer>> {
         let daemon = socket::connect_at(&self.reserve.home().path.join(hand::SOCKET))?;
         socket::send(&daemon, &self.packet)?;
-        poll::until(&daemon, false, None)?;
+        if !poll::until(&daemon, false, Some(Instant::now() + patience))? {
+            return Ok(None);
+        }
         let mut answer = [0; hand::ANSWER + 1];
         let length = socket::receive(&daemon, &mut answer)?;
         Ok(Answer::parse(answer.get(..length).unwrap_or_default()))

@@ -124,6 +124,35 @@ fn one_that_closes_without_reading_has_not_answered() {
 }
 
 #[test]
+fn one_that_never_answers_is_not_waited_for_any_longer() {
+    let (_dir, home, listener) = listening();
+    let give = |patience| {
+        let mut held = Held::new(Reserve::Program(home.clone()));
+        assert!(held.put(b"x\n"));
+        held.end_message();
+        assert!(held.put(b"Fa@b\0Tc@d\0"));
+        held.hand_over_within(patience)
+    };
+    thread::scope(|scope| {
+        // It reads the packet, and no more is heard of it.
+        let daemon = scope.spawn(|| {
+            let client = next(&listener);
+            assert!(comes(&client));
+            client
+        });
+        let held = give(Duration::from_millis(50)).unwrap_err();
+        let (verdict, _) = held.pipe().conclude(true);
+        assert!(matches!(verdict, Verdict::Accepted { .. }), "{verdict:?}");
+        drop(daemon.join().unwrap());
+    });
+    // It does not even accept.
+    let held = give(Duration::from_millis(50)).unwrap_err();
+    let (verdict, _) = held.pipe().conclude(true);
+    assert!(matches!(verdict, Verdict::Accepted { .. }), "{verdict:?}");
+    assert_eq!(got(&home), format!("x\n{WRITTEN}").repeat(2));
+}
+
+#[test]
 fn what_just_fits_is_one_packet() {
     let most = hand::MOST - ENVELOPE.len();
     let packets = answered(&[QUEUED], |home| {
