@@ -1,13 +1,21 @@
 //! The socket of qmail-queued: made by qmail-start, while there are rights to it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use queue::home::Home;
 use unix::dir::Dir;
-use unix::{file, socket};
+use unix::{Uid, file, socket};
+
+/// The queue program, whose work is done behind the door.
+const QUEUE: &str = "bin/qmail-queue";
+/// What it has where it is installed: the rights of its owner, for everybody.
+const FOR_EVERYBODY: u32 = 0o4001;
+/// Permission of the group and of others to write.
+const OTHERS: u32 = 0o022;
 
 /// The directory of [`queue::hand::SOCKET`].
 const RUN: &str = "run";
@@ -18,6 +26,25 @@ const NEW: &str = "queue.new";
 const LOCK: &str = "lock";
 /// Connections that may wait to be accepted; the kernel has a limit of its own.
 const BACKLOG: i32 = 1024;
+
+/// Whether `bin/qmail-queue` may be passed by: it looks as it is installed, set-uid to `owner` for everybody to run. Who
+/// has put a filter in its place, or kept it from some, has all mail go through that; so there is no door then.
+///
+/// In a private home nothing is set-uid, and whatever is no script looks like it.
+#[must_use]
+pub fn is_passable(home: &Home, owner: Uid) -> bool {
+    let program = home.join(QUEUE);
+    if home.private {
+        let mut start = [0; 2];
+        let read = file::open_read(&program).and_then(|mut file| file.read_exact(&mut start));
+        return read.is_ok() && start != *b"#!";
+    }
+    std::fs::metadata(program).is_ok_and(|file| {
+        file.is_file()
+            && file.uid() == owner.as_raw()
+            && file.mode() & FOR_EVERYBODY == FOR_EVERYBODY
+    })
+}
 
 /// The door of a host, closed: nobody finds it yet.
 #[derive(Debug)]
@@ -38,12 +65,17 @@ impl Door {
     /// Makes the socket, and the directory it lies in if there is none. `EAGAIN` if the host has a door.
     ///
     /// Whoever may run the set-uid qmail-queue may connect. A private host's cannot be used by anybody but
-    /// its owner, so neither can its door.
+    /// its owner, so neither can its door. In another host's directory nobody but this process's user may be able to
+    /// put something else in the socket's place.
     pub fn make(home: &Home) -> io::Result<(Door, Keys)> {
         let base = Dir::base_at(&home.path)?;
         match base.make_dir(RUN.as_ref(), 0o755) {
             Ok(()) => base.set_mode(RUN.as_ref(), 0o755)?, // whatever the umask has left
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if !home.private && !is_own(&home.join(RUN))? {
+                    return Err(io::ErrorKind::PermissionDenied.into());
+                }
+            }
             Err(error) => return Err(error),
         }
         let run = base.base(RUN.as_ref())?;
@@ -68,10 +100,16 @@ impl Door {
     }
 }
 
+/// Whether it is a directory, and nobody but this process's user (and root) can make names there.
+fn is_own(path: &Path) -> io::Result<bool> {
+    let found = std::fs::symlink_metadata(path)?;
+    Ok(found.is_dir() && found.uid() == Uid::effective().as_raw() && found.mode() & OTHERS == 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn home(private: bool) -> (tempfile::TempDir, Home) {
         let directory = tempfile::tempdir().unwrap();
@@ -131,6 +169,42 @@ mod tests {
         door.remove();
         assert!(door.open().is_err());
         assert!(!home.path.join("run").join(NEW).exists());
+    }
+
+    #[test]
+    fn a_directory_in_which_others_may_write_is_not_used() {
+        let (_directory, home) = home(false);
+        let run = home.path.join("run");
+        std::fs::create_dir(home.path.join("aside")).unwrap();
+        symlink("aside", &run).unwrap();
+        assert!(Door::make(&home).is_err());
+        assert!(!home.path.join("aside/lock").exists());
+        std::fs::remove_file(&run).unwrap();
+        std::fs::create_dir(&run).unwrap();
+        for (bits, is_used) in [(0o757, false), (0o775, false), (0o755, true)] {
+            std::fs::set_permissions(&run, std::fs::Permissions::from_mode(bits)).unwrap();
+            assert_eq!(Door::make(&home).is_ok(), is_used, "{bits:o}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_qmail_queue_is_not_passed_by() {
+        let (_directory, mut home) = home(false);
+        let owner = Uid::effective();
+        assert!(!is_passable(&home, owner));
+        std::fs::create_dir(home.path.join("bin")).unwrap();
+        let program = home.path.join(QUEUE);
+        std::fs::write(&program, "#!/bin/sh\n").unwrap();
+        for (bits, is_passed) in [(0o755, false), (0o4750, false), (0o4711, true)] {
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(bits)).unwrap();
+            assert_eq!(is_passable(&home, owner), is_passed, "{bits:o}");
+        }
+        assert!(!is_passable(&home, Uid::from_raw(owner.as_raw() ^ 1)));
+        home.private = true;
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(!is_passable(&home, owner));
+        std::fs::write(&program, "\x7fELF").unwrap();
+        assert!(is_passable(&home, owner));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use prog::{Args, Chain, Fatal, OrFatal, Program};
-use qmail::door::Door;
+use qmail::door::{self, Door};
 use queue::home::{Account, Group, Home};
 use unix::fd::{self, Standard};
 use unix::{Gid, Uid, file, image, user};
@@ -130,8 +130,8 @@ fn start(words: impl IntoIterator<Item = OsString>, identity: &Identity) -> Resu
     Ok(Pipes { to, from })
 }
 
-/// Starts qmail-queued with the socket at which it is found, if it is there and the host has none; gives what
-/// shows for how long: the end of a pipe, whose other end qmail-queued watches, and the lock of its door.
+/// Starts qmail-queued with the socket at which it is found, if it is there, the host has none, and its qmail-queue is
+/// the usual one; gives what shows for how long: the end of a pipe, whose other end qmail-queued watches, and the lock of its door.
 fn start_queued(home: &Home, identity: &Identity) -> Option<[OwnedFd; 2]> {
     let path = std::env::var_os("PATH")?;
     let places = image::search(OsStr::new(QUEUED), path.as_bytes()).ok()?;
@@ -139,6 +139,13 @@ fn start_queued(home: &Home, identity: &Identity) -> Option<[OwnedFd; 2]> {
         .iter()
         .any(|place| file::is_executable(Path::new(OsStr::from_bytes(place.as_bytes()))))
     {
+        return None;
+    }
+    let owner = match identity {
+        Identity::Account(uid, ..) => *uid,
+        Identity::Caller | Identity::Grouped(_) => Uid::current(),
+    };
+    if !door::is_passable(home, owner) {
         return None;
     }
     let (end, alive) = fd::pipe().ok()?;

@@ -1,7 +1,7 @@
 //! The socket of qmail-queued, which the original does not have, and how long that lives.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use harness::{Background, Side, until};
@@ -106,9 +106,25 @@ fn a_home_with_a_long_name_has_one_as_well() {
     let side = host();
     let home = side.path().join("long".repeat(50)).join("home");
     fs::create_dir_all(&home).unwrap();
+    symlink(side.programs(), home.join("bin")).unwrap();
     let _running = start(&side, &home);
     assert!(until(|| said(&side, "begins").len() == 1));
     assert!(fs::metadata(home.join("run/queue")).unwrap().file_type().is_socket());
+}
+
+#[test]
+fn a_script_in_the_place_of_qmail_queue_has_all_messages() {
+    let side = host();
+    let home = side.home().to_owned();
+    fs::remove_file(home.join("bin")).unwrap(); // a link to our programs
+    fs::create_dir(home.join("bin")).unwrap();
+    fs::write(home.join("bin/qmail-queue"), "#!/bin/sh\nexec filter\n").unwrap();
+    drop(start(&side, &home));
+    assert!(!home.join("run").exists());
+    fs::remove_file(home.join("bin/qmail-queue")).unwrap();
+    symlink(side.programs().join("qmail-queue"), home.join("bin/qmail-queue")).unwrap();
+    let _running = start(&side, &home);
+    assert!(until(|| said(&side, "begins").len() == 1));
 }
 
 #[test]
