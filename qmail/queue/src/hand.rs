@@ -68,8 +68,7 @@ impl<'a> Offer<'a> {
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// 0: it is queued, for good. Otherwise the exit code that qmail-queue would have had. Where the disk failed (53, 66) it may
-    /// be delivered all the same.
+    /// 0: it is queued, for good. Otherwise the exit code that qmail-queue would have had.
     pub code: u8,
     /// Its number in logs and in its Received line: `qp`.
     pub number: u64,

@@ -180,6 +180,9 @@ impl Depot {
                     let queue = |extra| self.queue(&mut turn, &client, number, length, extra);
                     match extra.and_then(queue) {
                         Ok(()) => queued.push((client, number)),
+                        // Nothing is left of it, and perhaps there is only no descriptor here: qmail-queue may
+                        // have one, and has its own word on what is wrong.
+                        Err(Refusal::Control | Refusal::Pid | Refusal::Intd) => drop(client),
                         Err(refusal) => answer(&client, number, Err(refusal)),
                     }
                 }
@@ -192,8 +195,12 @@ impl Depot {
             // Before the disk is waited for: qmail-send believes a message that proves itself.
             trigger::pull(self.queue.dir());
             let results = turn.settle(&mut self.queue);
-            for ((client, number), result) in queued.iter().zip(results) {
-                answer(client, *number, result.map(drop));
+            for ((client, number), result) in queued.into_iter().zip(results) {
+                // Whether another sync fails, qmail-queue finds out: this one may have lacked a descriptor for
+                // its directory.
+                if result.is_ok() {
+                    answer(&client, number, Ok(()));
+                }
             }
         }
         count
