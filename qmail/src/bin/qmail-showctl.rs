@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use prog::{Args, Exit, Fatal, Piece, Program};
 use qmail::control::Control;
 use qmail::showctl::{self, Changed, head};
+use queue::hand;
 use queue::home::{Account, BREAK, Group, Home, PATRN, SPAWN, SPLIT};
 
 const QMAIL_SHOWCTL: Program = Program::new("qmail-showctl", "");
@@ -101,6 +102,7 @@ fn control(
         out.extend_from_slice(b"\nOops! Anybody can write to the directory control.\n");
     }
     trigger(out, &home.queue().join("lock"));
+    door(out, &home.join(hand::SOCKET));
     Ok(())
 }
 
@@ -117,6 +119,16 @@ fn trigger(out: &mut Vec<u8>, lock: &Path) {
         Ok(_) | Err(_) => return,
     };
     ("\nOops! ", wrong, "; new mail may wait for half an hour.\n").render(out);
+}
+
+/// Tells of a socket that nobody serves: qmail-queued has died, which nobody hears of otherwise, or the host does not run.
+fn door(out: &mut Vec<u8>, socket: &Path) {
+    let refused = unix::socket::connect_at(socket)
+        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+    if refused {
+        let wrong = "Oops! Nobody serves run/queue; mail is slower until qmail-start is run again.";
+        ("\n", wrong, "\n").render(out);
+    }
 }
 
 fn is_anybody_s(path: &Path) -> bool {

@@ -243,6 +243,21 @@ fn a_trigger_that_is_no_use_is_told() {
 }
 
 #[test]
+fn a_socket_that_nobody_serves_is_told() {
+    let side = Side::ours();
+    let text = || String::from_utf8_lossy(&side.run(["qmail-showctl"]).stdout).into_owned();
+    assert!(!text().contains("run/queue"), "{}", text());
+    let run = side.home().join("run");
+    std::fs::create_dir(&run).expect("a directory");
+    let run = unix::dir::Dir::base_at(&run).expect("a directory");
+    let listener = unix::socket::listen_at(&run, "queue".as_ref(), 5).expect("a socket");
+    assert!(!text().contains("run/queue"), "{}", text());
+    drop(listener);
+    let oops = "\nOops! Nobody serves run/queue; mail is slower until qmail-start is run again.\n";
+    assert!(text().ends_with(oops), "{}", text());
+}
+
+#[test]
 fn a_host_that_is_not_there_is_told() {
     let side = Side::ours();
     std::fs::remove_dir(side.home().join("control")).expect("an empty directory");
