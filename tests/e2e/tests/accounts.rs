@@ -135,6 +135,30 @@ END
 "#;
 
 #[test]
+fn the_door_of_the_queue_is_open_to_all_if_the_queue_program_is() {
+    let script = r"
+        mkdir $work/fake
+        for daemon in qmail-lspawn qmail-rspawn qmail-clean qmail-send; do
+          printf '#!/bin/sh\n' > $work/fake/$daemon
+          chmod 755 $work/fake/$daemon
+        done
+        look() {
+          chown $1 bin/qmail-queue; chmod $2 bin/qmail-queue
+          PATH=$work/fake:$PWD/bin:$PATH bin/qmail-start
+          if [ -e run/queue ]; then stat -c '%A %U' run/queue; else echo none; fi
+          rm -rf run
+        }
+        look qmailq 4711; look qmailq 4710; look qmailq 711; look qmailr 4711
+        mkdir $work/elsewhere; ln -s $work/elsewhere run; look qmailq 4711
+        mkdir -m 775 run; look qmailq 4711
+        mkdir -m 755 run; look qmailq 4711
+    ";
+    let Some(said) = installed(script) else { return };
+    let open = "srw-rw-rw- root\n";
+    assert_eq!(said, format!("{open}none\nnone\nnone\nnone\nnone\n{open}"));
+}
+
+#[test]
 fn a_delivery_runs_as_the_user_and_nobody_s_runs_as_root() {
     let script = format!("{DELIVER} deliver 7/7 daisy@h; deliver 7/7 root@h; sort -u $work/groups");
     let Some(said) = installed(&script) else { return };
