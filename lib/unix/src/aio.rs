@@ -108,7 +108,7 @@ impl Syncs {
     /// The context, where it is needed for `count` syncs and can be had.
     fn handle(&mut self, count: usize) -> Option<&Handle> {
         if count > 1 && matches!(self.context, Context::Untried) {
-            self.context = Handle::new().map_or(Context::Refused, Context::Open);
+            self.context = Handle::open();
         }
         match &self.context {
             Context::Open(handle) => Some(handle),
@@ -167,11 +167,15 @@ impl Request {
 }
 
 impl Handle {
-    fn new() -> Option<Handle> {
+    fn open() -> Context {
         let mut handle = 0;
         // SAFETY: the kernel writes one word, which has to be 0 before.
         let result = unsafe { libc::syscall(libc::SYS_io_setup, ROOM, &raw mut handle) };
-        (result == 0).then_some(Handle(handle))
+        match result {
+            0 => Context::Open(Handle(handle)),
+            _ if Errno::last() == Errno::EAGAIN => Context::Untried, // all that the host may have are taken
+            _ => Context::Refused,
+        }
     }
 
     /// Hands over as many of `syncs` as the kernel takes, at most [`ROOM`]. What it does not take stays untried.

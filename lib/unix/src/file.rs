@@ -1,4 +1,4 @@
-//! Lock, sync, and `Replacement`: write aside, sync, rename.
+//! Files: open and read with few calls, lock, sync, which version of one it is, and `Replacement`: write aside, sync, rename.
 #![expect(unsafe_code, reason = "sync_file_range(2) and statx(2) have no safe wrapper")]
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};

@@ -77,8 +77,8 @@ pub fn code(message: &[u8]) -> Option<u8> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unfit;
 
-/// Makes `out` the next connection's environment of `strings`, each `NAME=VALUE`: all of it but
-/// [`VARIABLE`].
+/// Makes `out` the next connection's environment of `strings`, each `NAME=VALUE`. Whoever
+/// sends it has left [`VARIABLE`] out.
 ///
 /// It is unfit if it is empty or longer than [`LONGEST`], or if a string has no name, no `=` or a zero byte.
 pub fn environment<'a>(

@@ -25,8 +25,8 @@ pub const OPTION: &str = "-s";
 /// The descriptor of the channel.
 pub const CHANNEL: i32 = 3;
 
-/// What a helper says first.
-pub const READY: &[u8] = b"ready";
+/// What a helper says first. The number is of the questions' form: a program of another form is no helper.
+pub const READY: &[u8] = b"ready 2";
 
 /// No exit code: what is asked needs a process of its own.
 pub const DECLINED: u8 = 255;
