@@ -28,6 +28,9 @@ const QMAIL_QUEUED: Program = Program::new("qmail-queued", "");
 /// Messages that are made durable together. Each has two files open until then.
 const MOST: usize = 64;
 
+/// Descriptors that tell of the end; they are looked at together with clients.
+const ENDS: usize = 2;
+
 /// For how long nobody is accepted when there is no descriptor or no memory for that.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -122,18 +125,18 @@ impl Depot {
         let pause = self.accept_from.map(|from| from.saturating_duration_since(now));
         let limit = [pause, self.lobby.limit(now)].into_iter().flatten().min();
         let (listener, lifetime) = (fd::stdin(), fd::stdout());
-        let mut interests = vec![Interest::readable(stop), Interest::readable(&lifetime)];
+        let ends: [_; ENDS] = [Interest::readable(stop), Interest::readable(&lifetime)];
+        let mut interests = Vec::from(ends);
         let connections = self.lobby.clients().map(|client| &client.connection);
         interests.extend(connections.map(Interest::readable));
         if pause.is_none() {
             interests.push(Interest::readable(&listener));
         }
         poll::wait(&mut interests, limit)?;
-        let mut ready = interests.iter().map(Interest::is_ready);
-        let is_last = ready.by_ref().take(2).any(|is_ready| is_ready);
-        let ready: Vec<bool> = ready.collect();
-        self.lobby.mark(ready);
-        Ok(is_last)
+        let ready: Vec<bool> = interests.iter().map(Interest::is_ready).collect();
+        drop(interests);
+        self.lobby.mark(ready.iter().skip(ENDS).copied());
+        Ok(ready.iter().take(ENDS).any(|is_ready| *is_ready))
     }
 
     /// Lets in who has connected.
