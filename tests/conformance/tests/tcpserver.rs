@@ -129,10 +129,11 @@ impl Server {
 
     fn log(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.background.stderr()).into_owned();
-        text = text.replace(&format!(":{}", self.port), ":PORT");
+        // Clients first: one at another address may have the server's own number.
         for client in &self.clients {
             text = text.replace(&format!(":{client}\n"), ":CLIENT\n");
         }
+        text = text.replace(&format!(":{}", self.port), ":PORT");
         text.lines().map(without_pid).collect()
     }
 }
