@@ -145,7 +145,7 @@ impl World {
         let is_whole = is_whole.map_err(|_| postponed(log, "trouble reading ", &todo))?;
         let message = match self.queue.dir().open_file(mess.as_path()) {
             Ok(message) => read_sealed(message, seal.length()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(_) if self.is_gone(&mess) => {
                 return Err(broken(log, (todo.as_bytes(), " has no message")));
             }
             Err(_) => return Err(postponed(log, "unable to open ", &mess)),
@@ -154,6 +154,18 @@ impl World {
             Some(message) if is_whole && seal.proves(&message, envelope.buffer()) => Ok(()),
             _ => Err(broken(log, (todo.as_bytes(), " does not prove ", mess.as_bytes()))),
         }
+    }
+
+    /// True if there is no such file where it would be. Without its directory there is no telling: `mess/` may be on a
+    /// file system that is yet to be mounted.
+    fn is_gone(&self, name: &Name) -> bool {
+        let dir = self.queue.dir();
+        let is_missing = || {
+            let found = dir.stat(name.as_path());
+            found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        // The directory first: it may be mounted in between.
+        dir.stat(name.parent().as_path()).is_ok() && is_missing()
     }
 }
 

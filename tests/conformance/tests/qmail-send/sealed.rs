@@ -129,6 +129,26 @@ fn a_message_that_cannot_be_read_proves_nothing_neither_way() {
     assert_eq!(daemon.leave().exit, 0);
 }
 
+/// It may be on a file system that is not mounted yet.
+#[test]
+fn a_message_whose_directory_is_missing_is_waited_for() {
+    let side = Side::ours();
+    let mut daemon = begun(&side, &envelope(), |daemon| {
+        fs::rename(daemon.queue("mess/7"), daemon.queue("mess/aside")).unwrap();
+    });
+    daemon.logs("warning: unable to open mess/7/30\n");
+    assert!(daemon.queue("todo/30").exists() && !daemon.log().contains("removing"));
+    fs::rename(daemon.queue("mess/aside"), daemon.queue("mess/7")).unwrap();
+    daemon.pull();
+    daemon.logs("info msg 30: bytes 15 from <a@b> qp 99 uid 7\n");
+    daemon.clean();
+    assert_eq!(daemon.command("local"), "7/30\\x00a@b\\x00x@mail.test\\x00");
+    daemon.report("local", 0, "Kok\n");
+    daemon.clean();
+    daemon.logs("end msg 30\n");
+    assert_eq!(daemon.leave().exit, 0);
+}
+
 #[test]
 fn a_head_that_nobody_writes_waits_and_is_told() {
     let side = Side::ours();
