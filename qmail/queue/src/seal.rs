@@ -4,7 +4,7 @@
 //! It stands in the `p` record, behind the number, which is all that others read there:
 //! `pNUMBER LENGTH SUM\0`. LENGTH is the size of the file in `mess/`, decimal; SUM is sixteen digits, 0 to 9
 //! and a to f, over the message's bytes and then the envelope's but for SUM itself. What a power cut may
-//! leave of either does not prove itself: `doc/queue.md`, section 3.
+//! leave of either does not prove itself: `doc/queue.md`, section 8.
 
 use std::ops::Range;
 
@@ -28,9 +28,11 @@ pub enum Head {
     Plain,
     /// The message is to be believed only if it proves itself.
     Sealed(Seal),
-    /// What a power cut may leave of a sealed envelope: its head ends too early, in nothing or in zeros.
+    /// What a power cut may leave of a sealed envelope: its head ends too early, and behind that there is nothing, or
+    /// there are zeros only.
     Torn,
-    /// Nobody writes such a head, and no power cut makes it of one.
+    /// Nobody writes such a head. One of zeros with records behind may be what a power cut has left of a long envelope,
+    /// but also what a bad disk has of one that was believed.
     Foreign,
 }
 
@@ -67,13 +69,12 @@ pub fn envelope(uid: u64, number: u64, message: &[&[u8]], records: &[u8]) -> Vec
 }
 
 impl Head {
-    /// Reads the head of an envelope: of `start`, its first [`SECTOR`] bytes, or all if it has less. What follows
-    /// them does not matter.
+    /// Reads the head of an envelope, which begins with `start`. [`SECTOR`] bytes are enough, if there are so many, but
+    /// for one thing: of an envelope that is longer than `start` [`Head::Torn`] is told although records may follow.
     #[must_use]
     pub fn of(start: &[u8]) -> Head {
-        let sector = start.get(..SECTOR).unwrap_or(start);
-        let end = sector.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        let mut head = Cursor { whole: sector.get(..end).unwrap_or_default(), at: 0 };
+        let end = start.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        let mut head = Cursor { whole: start.get(..end).unwrap_or_default(), at: 0 };
         head.parse().unwrap_or_else(|odd| odd)
     }
 }
@@ -115,7 +116,7 @@ impl<'a> Cursor<'a> {
         self.take(b'p', Head::Plain)?;
         self.digits();
         if self.take(0, Head::Foreign).is_ok() {
-            return Ok(Head::Plain);
+            return if self.next() == Some(0) { Err(Head::Foreign) } else { Ok(Head::Plain) };
         }
         self.take(b' ', Head::Foreign)?;
         let length = self.digits();
@@ -140,7 +141,8 @@ impl<'a> Cursor<'a> {
         Some(byte)
     }
 
-    /// Passes over a byte that must be `wanted`; what the head is if there is none, or another.
+    /// Passes over a byte that must be `wanted`; what the head is if there is none, or another. A zero too many is
+    /// nobody's record.
     fn take(&mut self, wanted: u8, otherwise: Head) -> Result<(), Head> {
         match self.whole.get(self.at) {
             None => Err(Head::Torn),
@@ -148,6 +150,7 @@ impl<'a> Cursor<'a> {
                 self.at += 1;
                 Ok(())
             }
+            Some(0) => Err(Head::Foreign),
             Some(_) => Err(otherwise),
         }
     }

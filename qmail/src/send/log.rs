@@ -12,6 +12,9 @@ use crate::send::{Channel, Channels};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log(Vec<u8>);
 
+/// Recipients that are told of a message that is not served.
+const TOLD: usize = 20;
+
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -81,6 +84,22 @@ impl Log {
         self.number("> qp ", qp);
         self.number(" uid ", uid);
         self.line("");
+    }
+
+    /// `warning: todo/421 was from <a@b> to 2: <joe@h> <x@y>`, with at most [`TOLD`] recipients: of an envelope that is
+    /// removed.
+    pub fn forgotten(&mut self, id: MessageId, sender: &[u8], recipients: &[&[u8]]) {
+        self.number("warning: todo/", id.0);
+        self.text(" was from <");
+        self.safe(sender);
+        self.number("> to ", recipients.len() as u64);
+        self.text(":");
+        for recipient in recipients.iter().take(TOLD) {
+            self.text(" <");
+            self.safe(recipient);
+            self.text(">");
+        }
+        self.line(if recipients.len() > TOLD { " ..." } else { "" });
     }
 
     /// `starting delivery 3: msg 421 to local joe@h`
@@ -232,6 +251,15 @@ mod tests {
         let text = b"a b\tc%d\xe9\x7f\x1b[0m\r\n!~";
         let line = written(|log| log.delivery(1, Outcome::Success, text));
         assert_eq!(line, "delivery 1: success: a_b_c_d___[0m_/!~\n");
+    }
+
+    #[test]
+    fn whom_a_message_was_for_is_told_of_some() {
+        let line = written(|log| log.forgotten(ID, b"", &[b"joe\n@h", b"x y"]));
+        assert_eq!(line, "warning: todo/421 was from <> to 2: <joe/@h> <x_y>\n");
+        let line = written(|log| log.forgotten(ID, b"a@b", &[b"x".as_slice(); 21]));
+        let told = " <x>".repeat(20);
+        assert_eq!(line, format!("warning: todo/421 was from <a@b> to 21:{told} ...\n"));
     }
 
     #[test]

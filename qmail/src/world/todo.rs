@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use prog::Piece;
 use queue::disk::Disk;
 use queue::path::{Area, MessageId, Name};
+use queue::record::Record;
 use queue::seal::{self, Head, Seal};
 
 use super::World;
@@ -109,26 +110,50 @@ impl World {
 
     /// Opens a message's envelope, and sees whether it is to be believed.
     fn queued(&self, id: MessageId, log: &mut Log) -> Result<Queued<BufReader<File>>, Unfit> {
-        let (todo, mess) = (Area::Todo.of(id), Area::Mess.of(id));
+        let todo = Area::Todo.of(id);
         let file = self.queue.dir().open_file(todo.as_path());
         let file = file.map_err(|_| postponed(log, "unable to open ", &todo))?;
         let mut envelope = BufReader::with_capacity(ENVELOPE, file);
-        let start = envelope.fill_buf().map_err(|_| postponed(log, "trouble reading ", &todo))?;
-        let (bytes, is_sealed) = match Head::of(start) {
+        let (bytes, is_sealed) = self.believe(id, &mut envelope, log).inspect_err(|unfit| {
+            if *unfit == Unfit::Broken {
+                tell(log, id, envelope.buffer());
+            }
+        })?;
+        let has_strays = self.strays.contains(&id);
+        Ok(Queued { id, bytes, envelope, is_sealed, has_strays })
+    }
+
+    /// The length of the message, and whether it has a seal; if it is to be believed.
+    fn believe(
+        &self,
+        id: MessageId,
+        envelope: &mut BufReader<File>,
+        log: &mut Log,
+    ) -> Result<(u64, bool), Unfit> {
+        let (todo, mess) = (Area::Todo.of(id), Area::Mess.of(id));
+        let trouble = |log: &mut Log| postponed(log, "trouble reading ", &todo);
+        let mut head = Head::of(envelope.fill_buf().map_err(|_| trouble(log))?);
+        if matches!(head, Head::Torn | Head::Foreign) {
+            let is_whole = read_whole(envelope).map_err(|_| trouble(log))?;
+            head = if is_whole { Head::of(envelope.buffer()) } else { Head::Foreign };
+        }
+        match head {
             Head::Plain => {
                 let message = self.queue.dir().stat(mess.as_path());
                 let message = message.map_err(|_| postponed(log, "unable to stat ", &mess))?;
-                (u64::try_from(message.st_size).unwrap_or(0), false)
+                Ok((u64::try_from(message.st_size).unwrap_or(0), false))
             }
             Head::Sealed(seal) => {
-                self.prove(&seal, id, &mut envelope, log)?;
-                (seal.length(), true)
+                self.prove(&seal, id, envelope, log)?;
+                Ok((seal.length(), true))
             }
-            Head::Torn => return Err(broken(log, (todo.as_bytes(), " is torn"))),
-            Head::Foreign => return Err(postponed(log, "unknown record type in ", &todo)),
-        };
-        let has_strays = self.strays.contains(&id);
-        Ok(Queued { id, bytes, envelope, is_sealed, has_strays })
+            Head::Torn => Err(broken(log, (todo.as_bytes(), " is torn"))),
+            // As long as it is there, no message can have its number.
+            Head::Foreign if self.is_gone(&mess) => {
+                Err(broken(log, (todo.as_bytes(), " has no message")))
+            }
+            Head::Foreign => Err(postponed(log, "unknown record type in ", &todo)),
+        }
     }
 
     /// Sees that message and envelope are those that were sealed. What cannot be read proves nothing, neither
@@ -204,4 +229,20 @@ fn postponed(log: &mut Log, what: &str, name: &Name) -> Unfit {
 fn broken(log: &mut Log, what: impl Piece) -> Unfit {
     log.warning((what, "; removing it"));
     Unfit::Broken
+}
+
+/// Tells whose message it was that is not believed, as far as its envelope can be read: the disk may have damaged one
+/// that was accepted, and the message is there for a while.
+fn tell(log: &mut Log, id: MessageId, envelope: &[u8]) {
+    let (mut sender, mut recipients) = (None, Vec::new());
+    for record in envelope.split(|&byte| byte == 0) {
+        match Record::parse(record) {
+            Ok(Record::Sender(address)) => sender = Some(address),
+            Ok(Record::Recipient(address)) => recipients.push(address),
+            _ => {}
+        }
+    }
+    if let Some(sender) = sender {
+        log.forgotten(id, sender, &recipients);
+    }
 }

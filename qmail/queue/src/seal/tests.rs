@@ -78,6 +78,8 @@ fn a_head_that_nobody_writes_is_foreign() {
         b"u1000\0p12  0123456789abcdef\0Fa@b\0",
         b"u1000\0p12 99999999999999999999 0123456789abcdef\0Fa@b\0",
         b"u1000\0p12 -1 0123456789abcdef\0Fa@b\0",
+        b"\0\0\0\0\0\0p12\0Fa@b\0",
+        b"u10\0\0\0\0\0\0\0Fa@b\0",
     ] {
         assert_eq!(Head::of(foreign), Head::Foreign, "{}", foreign.escape_ascii());
     }
@@ -93,8 +95,12 @@ fn an_envelope_that_ends_in_its_head_is_torn_whatever_is_there_in_its_place() {
         left.resize(whole.len(), 0);
         assert_eq!(Head::of(&left), Head::Torn, "{kept}, zeros");
         left.resize(SECTOR, 0);
-        left.extend(b"other\0Tx@y\0");
         assert_eq!(Head::of(&left), Head::Torn, "{kept}, a sector of zeros");
+        // It may have been believed before a disk went bad; a seal that is whole says that it must prove itself.
+        left.extend(b"other\0Tx@y\0");
+        let is_sealed = matches!(Head::of(&left), Head::Sealed(_));
+        assert!(is_sealed == (kept + 1 == head) && !is_believed(&left), "{kept}, records behind");
+        assert!(is_sealed || Head::of(&left) == Head::Foreign, "{kept}, records behind");
     }
 }
 

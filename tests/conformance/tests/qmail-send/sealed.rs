@@ -26,7 +26,11 @@ fn begun<'a>(side: &'a Side, envelope: &str, change: impl Fn(&Daemon<'_>)) -> Da
 
 /// It is removed, with this in the log, and its message is left.
 fn is_removed(mut daemon: Daemon<'_>, warning: &str) {
-    daemon.logs_last(&format!("warning: todo/30 {warning}; removing it\n"));
+    // Whoever it is for is told of where that can be read.
+    let whose = "warning: todo/30 was from <a@b> to ";
+    let told = if warning == "is torn" { "" } else { whose };
+    daemon.logs(&format!("warning: todo/30 {warning}; removing it\n{told}"));
+    assert_eq!(daemon.log().contains(whose), !told.is_empty());
     let has_message = daemon.queue("mess/7/30").exists();
     daemon.clean();
     assert!(!daemon.queue("todo/30").exists());
@@ -156,4 +160,25 @@ fn a_head_that_nobody_writes_waits_and_is_told() {
     daemon.logs_last("warning: unknown record type in todo/30\n");
     assert!(daemon.queue("todo/30").exists());
     assert_eq!(daemon.leave().exit, 0);
+}
+
+/// A disk may have lost the first part of one that was accepted.
+#[test]
+fn records_behind_zeros_wait_as_long_as_there_is_a_message() {
+    for zeros in [6, 512, 4096, 9000] {
+        let side = Side::ours();
+        let envelope = format!("{}Fa@b|Tx@mail.test|Ty@mail.test|", "|".repeat(zeros));
+        let mut daemon = begun(&side, &envelope, |_| {});
+        daemon.logs_last("warning: unknown record type in todo/30\n");
+        assert!(daemon.queue("todo/30").exists());
+        fs::remove_file(daemon.queue("mess/7/30")).unwrap();
+        daemon.pull();
+        daemon.logs_last(
+            "warning: todo/30 has no message; removing it\n\
+             warning: todo/30 was from <a@b> to 2: <x@mail.test> <y@mail.test>\n",
+        );
+        daemon.clean();
+        assert!(!daemon.queue("todo/30").exists());
+        assert_eq!(daemon.leave().exit, 0);
+    }
 }
