@@ -56,12 +56,15 @@ impl World {
         {
             unwritten.retain(|queued| !queued.is_sealed);
         }
+        let sealed = unwritten.iter().filter(|queued| queued.is_sealed);
+        let sealed: Vec<_> = sealed.map(|queued| queued.id).collect();
         let mut splits = Vec::with_capacity(unwritten.len());
         for queued in unwritten {
             self.strays.insert(queued.id); // until it is known to have nothing but its own
             splits.extend(todo::split(&mut self.queue, &self.settings.routes, queued, &mut log));
         }
-        let settled = todo::settle(&mut self.queue, splits, &mut log);
+        let mut settled = todo::settle(&mut self.queue, splits, &mut log);
+        settled.retain(|message| !sealed.contains(&message.id) || !self.is_emptied(message.id));
         for message in &settled {
             self.strays.remove(&message.id);
         }
@@ -96,8 +99,12 @@ impl World {
 
     /// Preprocesses messages after all.
     pub(super) fn write_down(&mut self, messages: &[Single]) -> Event {
-        let messages = todo::write_down(&mut self.queue, messages, &mut self.log);
-        for (id, written) in &messages {
+        let is_sealed = |id| messages.iter().any(|message| message.id == id && message.is_sealed);
+        let mut messages = todo::write_down(&mut self.queue, messages, &mut self.log);
+        for (id, written) in &mut messages {
+            if *written == Written::Whole && is_sealed(*id) && self.is_emptied(*id) {
+                *written = Written::Partly;
+            }
             // One that has nothing is not attempted again either, before something can be noted of it.
             if *written == Written::Whole {
                 self.strays.remove(id);
@@ -179,6 +186,13 @@ impl World {
             Some(message) if is_whole && seal.proves(&message, envelope.buffer()) => Ok(()),
             _ => Err(broken(log, (todo.as_bytes(), " does not prove ", mess.as_bytes()))),
         }
+    }
+
+    /// True if qmail-queued has refused a message that proved itself: it was told that the disk had failed, and whoever
+    /// syncs the file of the message later may not be.
+    fn is_emptied(&self, id: MessageId) -> bool {
+        let envelope = self.queue.dir().stat(Area::Todo.of(id).as_path());
+        envelope.is_ok_and(|envelope| envelope.st_size == 0)
     }
 
     /// True if there is no such file where it would be. Without its directory there is no telling: `mess/` may be on a

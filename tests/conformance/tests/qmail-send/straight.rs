@@ -1,9 +1,10 @@
 //! Messages with one recipient, delivered straight from todo/ by spawners of ours.
 
-use std::fs;
+use std::fs::{self, File};
 use std::time::{Duration, Instant};
 
 use harness::{Side, sometime, until};
+use queue::seal;
 
 use super::daemon::Daemon;
 
@@ -12,6 +13,11 @@ const REMOTE: &str = "x@remote.test";
 
 /// Begun with spawners of ours, with a message that is being delivered.
 fn under_way<'a>(side: &'a Side, recipient: &str) -> Daemon<'a> {
+    under_way_with(side, recipient, &format!("u7|p99|Fa@b|T{recipient}|"))
+}
+
+/// The same with this envelope, for the recipient.
+fn under_way_with<'a>(side: &'a Side, recipient: &str, envelope: &str) -> Daemon<'a> {
     let mut daemon = Daemon::new(side);
     side.control("concurrencylocal", "150\n");
     side.control("concurrencyremote", "150\n");
@@ -23,7 +29,7 @@ fn under_way<'a>(side: &'a Side, recipient: &str) -> Daemon<'a> {
         daemon.log().ends_with("status: local 0/150 remote 0/150\n")
     };
     assert!(until(has_heard), "{}", daemon.log());
-    daemon.put(30, &format!("u7|p99|Fa@b|T{recipient}|"));
+    daemon.put(30, envelope);
     daemon.pull();
     let command = daemon.hear(if recipient == LOCAL { "to-local" } else { "to-remote" }, 5);
     assert_eq!(command, format!("\\xff7/30\\x00a@b\\x000\\x00{recipient}\\x00\\x00"));
@@ -115,6 +121,31 @@ fn who_is_not_reached_at_once_has_a_file() {
     assert_eq!(fs::read(daemon.queue("info/7/30")).unwrap(), b"Fa@b\0");
     assert_eq!(fs::read(daemon.queue("remote/7/30")).unwrap(), b"Tx@remote.test\0");
     assert_eq!(daemon.leave().exit, 0);
+}
+
+/// qmail-queued, which was told that the disk had failed, has emptied its envelope.
+#[test]
+fn what_was_refused_meanwhile_has_no_file_in_the_end() {
+    // As above.
+    sometime(|| {
+        let side = Side::ours();
+        let records = format!("Fa@b\0T{REMOTE}\0");
+        let envelope = seal::envelope(7, 99, &[b"Subject: 30\n\nx\n"], records.as_bytes());
+        let envelope = String::from_utf8(envelope).unwrap();
+        let mut daemon = under_way_with(&side, REMOTE, &envelope);
+        File::options().write(true).open(daemon.queue("todo/30")).unwrap().set_len(0).unwrap();
+        if files(&daemon) != LYING {
+            return Err(daemon.log());
+        }
+        report(&daemon, REMOTE, "Dno such mailbox\n");
+        daemon.logs("delivery 1: deferral: no_such_mailbox/\n");
+        daemon.pull();
+        daemon.logs("warning: todo/30 is torn; removing it\n");
+        daemon.clean();
+        assert_eq!(files(&daemon), [false; 4]);
+        assert_eq!(daemon.leave().exit, 0);
+        Ok(())
+    });
 }
 
 #[test]
