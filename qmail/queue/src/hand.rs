@@ -31,12 +31,6 @@ pub const PACKET: usize = HEADER + MOST;
 /// Bytes of an answer.
 pub const ANSWER: usize = 9;
 
-/// The length of the message, as it goes before it.
-#[must_use]
-pub fn header(message: usize) -> [u8; HEADER] {
-    series::header(message)
-}
-
 /// A message and its envelope, which ends with a zero byte of its own: `F` sender `\0`, `T` recipient `\0` …, `\0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer<'a> {
@@ -52,7 +46,7 @@ impl<'a> Offer<'a> {
     pub fn to_packet(self) -> Option<Vec<u8>> {
         let Offer { message, envelope } = self;
         let fits = message.len().saturating_add(envelope.len()) <= MOST;
-        fits.then(|| [&header(message.len()), message, envelope].concat())
+        fits.then(|| [&series::header(message.len()), message, envelope].concat())
     }
 
     /// What a packet offers. One that ends within its message is refused as qmail-queue refuses a message that

@@ -4,7 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use queue::hand::{self, Answer};
+use queue::hand::{self, Answer, Offer};
 use queue::home::Home;
 use unix::limit::{self, Resource};
 use unix::{poll, process, socket};
@@ -59,47 +59,42 @@ pub(super) fn may_be(home: &Home) -> bool {
 #[derive(Debug)]
 pub(super) struct Held {
     reserve: Reserve,
-    /// As qmail-queued is to have it: room for the length of the message, the message, the envelope.
-    packet: Vec<u8>,
-    /// The length of the message, once it has ended.
-    message: Option<usize>,
+    message: Vec<u8>,
+    /// Once the message has ended.
+    envelope: Option<Vec<u8>>,
 }
 
 impl Held {
     pub(super) fn new(reserve: Reserve) -> Held {
-        let mut packet = Vec::with_capacity(USUAL);
-        packet.extend_from_slice(&hand::header(0));
-        Held { reserve, packet, message: None }
+        Held { reserve, message: Vec::with_capacity(USUAL), envelope: None }
     }
 
     /// Adds to the message, or to the envelope; false if that does not fit with the zero byte that is to end it.
     #[must_use]
     pub(super) fn put(&mut self, bytes: &[u8]) -> bool {
-        let fits = self.packet.len() + bytes.len() < hand::PACKET;
+        let held = self.message.len() + self.envelope.as_ref().map_or(0, Vec::len);
+        let fits = held + bytes.len() < hand::MOST;
         if fits {
-            self.packet.extend_from_slice(bytes);
+            self.envelope.as_mut().unwrap_or(&mut self.message).extend_from_slice(bytes);
         }
         fits
     }
 
     /// Ends the message; what is put from here on is its envelope.
     pub(super) fn end_message(&mut self) {
-        let length = self.packet.len() - hand::HEADER;
-        self.message = Some(length);
-        if let Some(header) = self.packet.first_chunk_mut() {
-            *header = hand::header(length);
-        }
+        self.envelope = Some(Vec::new());
     }
 
     /// Lets go of what it holds: nobody is to have it.
     pub(super) fn forget(&mut self) {
-        self.packet.truncate(hand::HEADER);
+        self.message.clear();
+        self.envelope = None;
     }
 
     /// What is held, elsewhere.
     pub(super) fn take(&mut self) -> Held {
-        let packet = std::mem::take(&mut self.packet);
-        Held { reserve: self.reserve.clone(), packet, message: self.message }
+        let (message, envelope) = (std::mem::take(&mut self.message), self.envelope.take());
+        Held { reserve: self.reserve.clone(), message, envelope }
     }
 
     /// What qmail-queue says of a message whose end it does not see.
@@ -114,17 +109,21 @@ impl Held {
     }
 
     pub(super) fn hand_over_within(mut self, patience: Duration) -> Result<Verdict, Held> {
-        self.packet.push(0);
-        if let Ok(Some(Answer { code, number })) = self.ask(patience) {
+        let mut envelope = self.envelope.take().unwrap_or_default();
+        envelope.push(0);
+        if let Ok(Some(Answer { code, number })) = self.ask(&envelope, patience) {
             return Ok(Verdict::of_code(code, true, &[], number));
         }
-        self.packet.pop();
+        envelope.pop();
+        self.envelope = Some(envelope);
         Err(self)
     }
 
-    fn ask(&self, patience: Duration) -> io::Result<Option<Answer>> {
+    fn ask(&self, envelope: &[u8], patience: Duration) -> io::Result<Option<Answer>> {
+        let offer = Offer { message: &self.message, envelope };
+        let Some(packet) = offer.to_packet() else { return Ok(None) };
         let daemon = socket::connect_at(&self.reserve.home().path.join(hand::SOCKET))?;
-        socket::send(&daemon, &self.packet)?;
+        socket::send(&daemon, &packet)?;
         if !poll::until(&daemon, false, Some(Instant::now() + patience))? {
             return Ok(None);
         }
@@ -136,11 +135,8 @@ impl Held {
     /// Starts a program for it and gives it what is held.
     pub(super) fn pipe(self) -> Piped {
         let mut piped = self.reserve.start().unwrap_or_else(|_| Piped::lost());
-        let all = self.packet.get(hand::HEADER..).unwrap_or_default();
-        let (message, envelope) =
-            all.split_at_checked(self.message.unwrap_or(all.len())).unwrap_or_default();
-        piped.put(message);
-        if self.message.is_some() {
+        piped.put(&self.message);
+        if let Some(envelope) = &self.envelope {
             piped.end_message();
             piped.put(envelope);
         }

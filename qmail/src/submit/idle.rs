@@ -30,18 +30,20 @@ pub struct Starter {
     pub(super) programs: Rc<Programs>,
     /// There was no process to be had; not asked for again before there is a message.
     has_failed: bool,
+    /// Whether the next message may be qmail-queued's, once that was looked at.
+    may_be_held: Option<bool>,
 }
 
 impl Starter {
     /// Nothing is prepared before it is needed.
     #[must_use]
     pub fn new(home: &Home) -> Starter {
-        Starter { programs: Programs::of(home), has_failed: false }
+        Starter { programs: Programs::of(home), has_failed: false, may_be_held: None }
     }
 
     /// For another client, and the host at `home`: nothing of the one before is left but what was prepared.
     pub fn renew(&mut self, home: &Home) {
-        self.has_failed = false;
+        (self.has_failed, self.may_be_held) = (false, None);
         if self.programs.home != *home {
             self.programs = Programs::of(home);
         }
@@ -52,10 +54,7 @@ impl Starter {
     /// before there is a message. After such a failure there is none until a message has been begun.
     #[must_use]
     pub fn early(&mut self) -> Option<Idle> {
-        if self.has_failed
-            || std::env::var_os("QMAILQUEUE").is_some()
-            || held::may_be(&self.programs.home)
-        {
+        if self.has_failed || std::env::var_os("QMAILQUEUE").is_some() || self.may_be_held() {
             return None;
         }
         let piped = self.programs.launch();
@@ -66,16 +65,21 @@ impl Starter {
     /// Begins a message, as [`Submission::start`], but [`Submission::conclude`] gives the program back,
     /// if it was handed to one that takes more messages and none that `$QMAILQUEUE` names.
     pub fn begin(&mut self) -> io::Result<Submission> {
-        self.has_failed = false;
-        let home = &self.programs.home;
         if std::env::var_os("QMAILQUEUE").is_some() {
-            return Submission::start(home);
+            return Submission::start(&self.programs.home);
         }
-        Ok(Submission::by(if held::may_be(home) {
+        let may_be_held = self.may_be_held();
+        (self.has_failed, self.may_be_held) = (false, None);
+        Ok(Submission::by(if may_be_held {
             Way::Held(held::Held::new(Reserve::Series(Rc::clone(&self.programs))))
         } else {
             Way::Piped(self.programs.launch()?)
         }))
+    }
+
+    /// Looked at once for each message, however many recipients it has.
+    fn may_be_held(&mut self) -> bool {
+        *self.may_be_held.get_or_insert_with(|| held::may_be(&self.programs.home))
     }
 }
 
