@@ -152,6 +152,17 @@ impl Name {
     }
 }
 
+/// The names, each once, in the order in which they come first. For few: each is looked for among the others.
+pub fn each_once(names: impl IntoIterator<Item = Name>) -> Vec<Name> {
+    let mut all = Vec::new();
+    for name in names {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    all
+}
+
 impl AsRef<Path> for Name {
     fn as_ref(&self) -> &Path {
         self.as_path()

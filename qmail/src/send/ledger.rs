@@ -5,7 +5,7 @@
 //! nobody is told of a success before that. The order is argued in `doc/queue.md`.
 
 use queue::disk::Disk;
-use queue::path::{Area, MessageId, Name};
+use queue::path::{self, Area, MessageId, Name};
 
 use crate::send::Channel;
 
@@ -104,15 +104,10 @@ impl<F> Ledger<F> {
             marked.map(|open| (open.channel.area().of(open.id), &open.file)).unzip();
         let is_news =
             std::mem::take(&mut self.is_over) || !self.removed.is_empty() || !files.is_empty();
-        let mut directories: Vec<Name> = Vec::new();
-        if is_news && std::mem::take(&mut self.has_left_todo) {
-            directories.extend(Area::Todo.directories());
-        }
-        for (_, name) in self.removed.drain(..) {
-            if !directories.contains(&name) {
-                directories.push(name);
-            }
-        }
+        let leaves_todo = is_news && std::mem::take(&mut self.has_left_todo);
+        let todo = leaves_todo.then(|| Area::Todo.directories());
+        let removed = self.removed.drain(..).map(|(_, name)| name);
+        let directories = path::each_once(todo.into_iter().flatten().chain(removed));
         let synced = disk.sync_all_of(&files, &directories);
         for open in &mut self.open {
             open.is_durable = true; // a second try would say so without having done it

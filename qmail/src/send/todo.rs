@@ -8,7 +8,7 @@ mod single;
 use std::io::BufRead;
 
 use queue::disk::Disk;
-use queue::path::{Area, MessageId, Name};
+use queue::path::{self, Area, MessageId, Name};
 use queue::record::{Reader, Record, Trouble};
 
 use crate::send::log::Log;
@@ -93,8 +93,8 @@ pub fn anchor<D: Disk>(disk: &mut D, log: &mut Log) -> Result<(), Postponed> {
     Ok(())
 }
 
-/// Writes `info/`, `local/` and `remote/` for one message; [`anchor`] comes before, if it is sealed. What was there of a message that had the
-/// number before, or of an earlier attempt, is replaced.
+/// Writes `info/`, `local/` and `remote/` for one message; [`anchor`] comes before, if it is sealed. What was
+/// there of a message that had the number before, or of an earlier attempt, is replaced.
 pub fn split<D: Disk, R: BufRead>(
     disk: &mut D,
     routes: &Routes,
@@ -191,12 +191,7 @@ pub fn settle<D: Disk>(
         names.extend(known);
         files.extend(synced);
     }
-    let mut directories: Vec<Name> = Vec::new();
-    for directory in names.iter().map(Name::parent) {
-        if !directories.contains(&directory) {
-            directories.push(directory);
-        }
-    }
+    let directories = path::each_once(names.iter().map(Name::parent));
     let synced = disk.sync_all_of(&files.iter().collect::<Vec<_>>(), &directories);
     names.extend(directories);
     let failed: Vec<Name> = names

@@ -5,7 +5,7 @@
 
 use super::{Refusal, Stamp, create, create_envelope, take_back};
 use crate::disk::Disk;
-use crate::path::{Area, MessageId};
+use crate::path::{self, Area, MessageId};
 use crate::{deposit, seal};
 
 /// Messages that have all their files, and of which nothing is durable yet.
@@ -78,14 +78,9 @@ impl<F> Turn<F> {
     /// is emptied: if qmail-send has not begun with it, it will take that for torn.
     pub fn settle<D: Disk<File = F>>(mut self, disk: &mut D) -> Vec<Result<MessageId, Refusal>> {
         let files: Vec<_> = self.messages.iter().flat_map(|written| &written.files).collect();
-        let mut directories = Vec::new();
-        for Written { id, .. } in &self.messages {
-            for directory in [Area::Mess, Area::Todo].map(|area| area.of(*id).parent()) {
-                if !directories.contains(&directory) {
-                    directories.push(directory);
-                }
-            }
-        }
+        let ids = self.messages.iter().map(|written| written.id);
+        let parents = ids.flat_map(|id| [Area::Mess, Area::Todo].map(|area| area.of(id).parent()));
+        let directories = path::each_once(parents);
         let mut results = disk.sync_all_of(&files, &directories).into_iter();
         let files: Vec<_> = results.by_ref().take(files.len()).collect();
         let named = directories.into_iter().zip(results).filter(|(_, result)| result.is_ok());
