@@ -236,6 +236,18 @@ impl<'a> Daemon<'a> {
         self.tell(if channel == "local" { "from-local" } else { "from-remote" }, &bytes);
     }
 
+    /// Message `id` is preprocessed, delivered to its one recipient and removed, and the daemon ends; gives the
+    /// command of the delivery.
+    pub fn delivers(mut self, id: u64) -> String {
+        self.clean();
+        let command = self.command("local");
+        self.report("local", 0, "Kok\n");
+        self.clean();
+        self.logs(&format!("end msg {id}\n"));
+        assert_eq!(self.leave().exit, 0);
+        command
+    }
+
     /// qmail-clean is asked; does it and answers.
     pub fn clean(&self) {
         self.clean_as(b"+");

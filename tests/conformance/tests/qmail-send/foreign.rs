@@ -211,12 +211,7 @@ fn a_message_beyond_two_gibibytes_has_its_size_told() {
     file.set_len(5_000_000_000).unwrap();
     daemon.begin();
     daemon.logs("info msg 30: bytes 5000000000 from <a@b> qp 99 uid 7\n");
-    daemon.clean();
-    daemon.command("local");
-    daemon.report("local", 0, "Kok\n");
-    daemon.clean();
-    daemon.logs("end msg 30\n");
-    assert_eq!(daemon.leave().exit, 0);
+    daemon.delivers(30);
 }
 
 #[test]

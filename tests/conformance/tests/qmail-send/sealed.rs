@@ -25,7 +25,7 @@ fn begun<'a>(side: &'a Side, envelope: &str, change: impl Fn(&Daemon<'_>)) -> Da
 }
 
 /// It is removed, with this in the log, and its message is left.
-fn is_removed(mut daemon: Daemon<'_>, warning: &str) {
+fn is_removed(daemon: Daemon<'_>, warning: &str) {
     // Whoever it is for is told of where that can be read.
     let whose = "warning: todo/30 was from <a@b> to ";
     let told = if warning == "is torn" { "" } else { whose };
@@ -42,11 +42,7 @@ fn is_removed(mut daemon: Daemon<'_>, warning: &str) {
     daemon.put(30, &envelope());
     daemon.pull();
     daemon.logs("info msg 30: bytes 15 from <a@b> qp 99 uid 7\n");
-    daemon.clean();
-    assert_eq!(daemon.command("local"), "7/30\\x00a@b\\x00x@mail.test\\x00");
-    daemon.report("local", 0, "Kok\n");
-    daemon.clean();
-    assert_eq!(daemon.leave().exit, 0);
+    assert_eq!(daemon.delivers(30), "7/30\\x00a@b\\x00x@mail.test\\x00");
 }
 
 #[test]
@@ -139,7 +135,7 @@ fn a_message_that_cannot_be_read_proves_nothing_neither_way() {
 #[test]
 fn a_message_whose_directory_is_missing_is_waited_for() {
     let side = Side::ours();
-    let mut daemon = begun(&side, &envelope(), |daemon| {
+    let daemon = begun(&side, &envelope(), |daemon| {
         fs::rename(daemon.queue("mess/7"), daemon.queue("mess/aside")).unwrap();
     });
     daemon.logs("warning: unable to open mess/7/30\n");
@@ -147,12 +143,7 @@ fn a_message_whose_directory_is_missing_is_waited_for() {
     fs::rename(daemon.queue("mess/aside"), daemon.queue("mess/7")).unwrap();
     daemon.pull();
     daemon.logs("info msg 30: bytes 15 from <a@b> qp 99 uid 7\n");
-    daemon.clean();
-    assert_eq!(daemon.command("local"), "7/30\\x00a@b\\x00x@mail.test\\x00");
-    daemon.report("local", 0, "Kok\n");
-    daemon.clean();
-    daemon.logs("end msg 30\n");
-    assert_eq!(daemon.leave().exit, 0);
+    assert_eq!(daemon.delivers(30), "7/30\\x00a@b\\x00x@mail.test\\x00");
 }
 
 #[test]
